@@ -1,0 +1,3 @@
+"""wasmjit: a simulator for CIRCT designs that compiles process bodies to WebAssembly."""
+
+__version__ = "0.1.0"
