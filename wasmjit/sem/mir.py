@@ -148,12 +148,14 @@ class Packing:
     """How an image maps to bits. `count` elements of `stride` bytes and `bits` bits; leaves: (byte offset, width, low bit, Packing|None) inside an element.
 
     Element i occupies bits [i*bits, (i+1)*bits). A leaf with a nested Packing is an image inside the element.
+    With `reverse` the element at memory offset m*stride is element count-1-m (hw.array: the leftmost element, which has the highest index, comes first in memory).
     """
 
     count: int
     stride: int
     bits: int
     leaves: tuple[tuple[int, int, int, Packing | None], ...]
+    reverse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
