@@ -61,7 +61,7 @@ class StepWriter:
         raise NotImplementedError
 
     def bytes_written(self) -> int:
-        """Size of the file so far, including what is still buffered."""
+        """Size of the file so far in bytes; what is still buffered may be estimated or left out."""
         raise NotImplementedError
 
     def comment(self, text: str) -> None:
