@@ -18,14 +18,11 @@ import struct
 from collections.abc import Sequence
 from typing import Any, overload
 
-from .fold import EFFECT_FREE, FOLD, zero_leaf
+from .fold import EFFECT_FREE, FOLD, NO_WRITE, zero_leaf
 from .mir import BOOL, I32, I64, Block, Body, Br, CallS, CallSite, CondBr, Fault, Halt, I, Op, Ret, Switch, Term, Ty, Val, Wait
 from .passes import finish_body
 from .simplify import COMMUTATIVE, SIMPLIFY, SWAPPED
 
-_NUMBERED = EFFECT_FREE
-_NO_CLOBBER = EFFECT_FREE | {"drv", "spawn"}
-"""Operations that leave contexts, frames and signals as they are, so that loads before and after give the same."""
 _LOADS = frozenset({"ldt", "ldbits"})
 
 
@@ -104,7 +101,8 @@ class BodyBuilder:
         """0, 0.0 or an image of zero bytes."""
         return self.const(ty, zero_leaf(ty))
 
-    def bool(self, value: bool) -> Val:
+    def bit(self, value: bool) -> Val:
+        """The I(1) constant."""
         return self.const(BOOL, int(value))
 
     def i32(self, value: int) -> Val:
@@ -138,7 +136,7 @@ class BodyBuilder:
 
     def _one(self, code: str, ty: Ty, args: Sequence[Val], attr: Any, loc: Any) -> Val:
         args = tuple(args)
-        if code not in _NUMBERED:
+        if code not in EFFECT_FREE:
             return self._emit(code, (ty,), args, attr, loc)[0]
         fold = FOLD.get(code)
         if fold is not None:
@@ -174,7 +172,7 @@ class BodyBuilder:
         block.ops.append(op)
         for d in dsts:
             self._defs[d.id] = op
-        if code not in _NO_CLOBBER:
+        if code not in NO_WRITE:
             self._epochs[block.id] = self._epochs.get(block.id, 0) + 1
         return dsts
 

@@ -334,10 +334,9 @@ FMATH.update(
     floor=_integral(math.floor),
     ceil=_integral(math.ceil),
     trunc=_integral(math.trunc),
-    round=_round_away,
-    roundeven=_integral(round),
     rsqrt=lambda x: fdiv(1.0, _guard(math.sqrt, x)),
-    absf=math.fabs,
+    round_half_away=_round_away,
+    round_half_even=_integral(round),
 )
 
 
@@ -474,3 +473,5 @@ PURE = frozenset(FOLD)
 """Codes without effects whose result depends on the operands alone."""
 EFFECT_FREE = PURE | {"ctx", "frame", "netid", "ldt", "ldbits"}
 """Codes that may be removed when no result is used."""
+NO_WRITE = EFFECT_FREE | {"ld", "drv", "spawn"}
+"""Codes that leave contexts, frames, signals and guest memory as they are, so that a load gives the same before and after."""

@@ -74,9 +74,12 @@ def _thread(body: Body) -> None:
 
     def final(block: Block, args: tuple[Val, ...]) -> tuple[Block, tuple[Val, ...]]:
         seen = set()
-        while not block.ops and not block.params and isinstance(block.term, Br) and block.id not in seen:
+        while not block.ops and not block.params and block.id not in seen:
+            term = block.term
+            if not isinstance(term, Br):
+                break
             seen.add(block.id)
-            block, args = block.term.target, block.term.args
+            block, args = term.target, term.args
         return block, args
 
     for b in body.blocks:

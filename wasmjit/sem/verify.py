@@ -361,6 +361,31 @@ def _check_term(body: Body, block: Block) -> None:
         _need(isinstance(term, (Br, Fault)), f"unknown terminator {type(term).__name__}")
 
 
+def _ancestors(idom: dict[int, int]) -> Callable[[int, int], bool]:
+    """A test of `a dominates b` by the order in which a walk enters and leaves the nodes of the dominator tree."""
+    children: dict[int, list[int]] = {}
+    root = -1
+    for b, d in idom.items():
+        if b == d:
+            root = b
+        else:
+            children.setdefault(d, []).append(b)
+    enter: dict[int, int] = {}
+    leave: dict[int, int] = {}
+    stack = [(root, False)]
+    clock = 0
+    while stack:
+        node, done = stack.pop()
+        clock += 1
+        if done:
+            leave[node] = clock
+            continue
+        enter[node] = clock
+        stack.append((node, True))
+        stack.extend((c, False) for c in children.get(node, ()))
+    return lambda a, b: a in enter and enter[a] <= enter[b] and leave[b] <= leave[a]
+
+
 def verify(body: Body) -> None:
     """Raises AssertionError with block and operation when `body` is not well formed.
 
@@ -405,17 +430,7 @@ def verify(body: Body) -> None:
         _need(not entry.params, "the entry block has parameters")
         _need(not predecessors(body)[entry.id], "the entry block has predecessors")
         idom = dominators(body)
-        doms: dict[int, set[int]] = {}
-
-        def dominated_by(block: int) -> set[int]:
-            out = doms.get(block)
-            if out is None:
-                out, at = {block, -1}, block
-                while idom[at] != at:
-                    at = idom[at]
-                    out.add(at)
-                doms[block] = out
-            return out
+        above = _ancestors(idom)
 
         def use(v: Val, block: int, at: int) -> None:
             if v.const is not None:
@@ -424,7 +439,7 @@ def verify(body: Body) -> None:
             d = defined.get(v.id)
             _need(d is not None, f"{v} has no definition")
             assert d is not None
-            ok = d[1] < at if d[0] == block else d[0] in dominated_by(block)
+            ok = d[1] < at if d[0] == block else d[0] < 0 or above(d[0], block)
             _need(ok, f"{v} is used before its definition")
 
         for b in body.blocks:
