@@ -127,7 +127,7 @@ def export(fn: _F) -> _F:
 
 
 def inline(fn: _F) -> _F:
-    """Hint: put the body in place of the call. Only for functions whose single `return` is their last statement (or that return nothing)."""
+    """Put the body in place of every call, with constant arguments as constants. For small functions; not for recursive ones."""
     fn.__kernel_inline__ = True  # type: ignore[attr-defined]
     return fn
 
