@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import merge
+from math import isnan
 
 from wasmjit.waves.model import ScopeDecl, Value, VarDecl, WaveError, extend_bits, value_class
 
@@ -104,6 +105,11 @@ class WaveData:
             return ScopeDecl(name, self.scope_kinds.get(path, "module"), tuple(variables.get(path, ())), children)
 
         return [build(name, node, (name,)) for name, node in tree.items()]
+
+
+def same_sample(a: Sample | None, b: Sample | None) -> bool:
+    """Equality of samples, in which NaN equals NaN."""
+    return a == b or (isinstance(a, float) and isinstance(b, float) and isnan(a) and isnan(b))
 
 
 def sample_of(value: Value, kind: str, width: int) -> Sample:

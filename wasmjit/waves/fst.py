@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from pylibfst import ffi, lib
+from pylibfst import ffi, lib  # type: ignore[import-untyped]
 
-from wasmjit.waves.model import ScopeDecl, Value, WaveError, bit_string, escape_name, parse_timescale, value_class
+from wasmjit.waves.model import VAR_KINDS, ScopeDecl, Value, WaveError, bit_string, escape_name, parse_timescale, value_class
 from wasmjit.waves.writer import Block, StepWriter
 
 _SCOPES = {
@@ -19,12 +19,7 @@ _SCOPES = {
     "process": lib.FST_ST_VCD_BEGIN,
     "fork": lib.FST_ST_VCD_FORK,
 }
-_VARS = {
-    kind: getattr(lib, f"FST_VT_VCD_{kind.upper()}")
-    for kind in (
-        "event integer parameter real realtime reg supply0 supply1 time tri triand trior trireg tri0 tri1 wand wire wor".split()
-    )
-}
+_VARS = {kind: getattr(lib, f"FST_VT_VCD_{kind.upper()}") for kind in VAR_KINDS - {"string"}}
 _VARS["string"] = lib.FST_VT_GEN_STRING
 
 

@@ -19,11 +19,14 @@ from typing import Protocol
 Value = int | float | str
 
 REAL_KINDS = frozenset({"real", "realtime"})
-VAR_KINDS = frozenset(
-    "event integer parameter real realtime reg supply0 supply1 time tri triand trior trireg tri0 tri1 wand wire wor string".split()
-)
+# fmt: off
+VAR_KINDS = frozenset({
+    "event", "integer", "parameter", "real", "realtime", "reg", "supply0", "supply1", "time", "tri", "triand", "trior", "trireg", "tri0", "tri1",
+    "wand", "wire", "wor", "string",
+})
+# fmt: on
 """IEEE 1364-2005 §18.2.3.7, and `string`, which the common viewers read."""
-SCOPE_KINDS = frozenset("begin fork function module task".split())
+SCOPE_KINDS = frozenset({"begin", "fork", "function", "module", "task"})
 
 _UNIT_FS = {"s": 10**15, "ms": 10**12, "us": 10**9, "ns": 10**6, "ps": 10**3, "fs": 1}
 _TIME = re.compile(r"\s*(\d+)\s*(s|ms|us|ns|ps|fs)\s*\Z")
@@ -62,6 +65,9 @@ class ScopeDecl:
 
 class WaveWriter(Protocol):
     """Writes one waveform file. `declare` comes first, times never decrease, one sample per signal and time is kept: the last one."""
+
+    @property
+    def closed(self) -> bool: ...
 
     def declare(self, scopes: Sequence[ScopeDecl]) -> None: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import struct
 import subprocess
 import sys
 import zlib
@@ -12,6 +13,7 @@ from typing import BinaryIO, cast
 
 from wasmjit.waves.data import Limits, WaveData, check_limit
 from wasmjit.waves.model import WaveError
+from wasmjit.waves.vcd import identifier_code
 from wasmjit.waves.vcd_read import VcdReader
 
 DEFAULT_LIMITS = Limits()
@@ -62,6 +64,20 @@ def check_fst(file: BinaryIO, name: str) -> None:
         at += 1 + length
 
 
+def _real_records(stream: BinaryIO, name: str, limits: Limits) -> list[tuple[str, int, float]]:
+    """Changes of real variables as (VCD code, time, value); see `_fst_child`."""
+    line = stream.readline(32).split()
+    if len(line) != 2 or line[0] != b"R":
+        raise WaveError(f"{name}: libfst delivered nothing")
+    size = int(line[1])
+    check_limit("size of real values", size, limits.file_bytes, name)
+    records = stream.read(size)
+    if len(records) != size:
+        raise WaveError(f"{name}: libfst stopped early")
+    # libfst's VCD code of a handle, counted from 1, is the one we use for an index counted from 0.
+    return [(identifier_code(handle - 1), time, value) for handle, time, value in struct.iter_unpack("<IQd", records)]
+
+
 def _read_fst(name: str, limits: Limits) -> WaveData:
     """libfst in a child process writes VCD into a pipe; see `_fst_child`."""
     child = Path(__file__).with_name("_fst_child.py")
@@ -71,7 +87,11 @@ def _read_fst(name: str, limits: Limits) -> WaveData:
         failure: WaveError | None = None
         data = WaveData(name, "fst", 1)
         try:
-            data = VcdReader(cast(BinaryIO, process.stdout), name, limits).parse()
+            stream = cast(BinaryIO, process.stdout)
+            reals = _real_records(stream, name, limits)
+            reader = VcdReader(stream, name, limits)
+            data = reader.parse()
+            reader.add_reals(reals)
         except WaveError as exc:
             failure = exc
             process.kill()

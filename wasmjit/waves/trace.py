@@ -102,17 +102,22 @@ class SignalTrace:
             for var_id, decode in self._parts.get(net, ()):
                 pairs.append((var_id, decode(image)))
         self._images = {}
-        for writer in self._writers:
+        for writer in self._open_writers():
             writer.changes(self._time, pairs)
+
+    def _open_writers(self) -> list[WaveWriter]:
+        # A writer may have been closed by $dumplimit.
+        self._writers = [w for w in self._writers if not w.closed]
+        return self._writers
 
     def flush(self) -> None:
         """Hand all recorded changes to the writers and bring their complete steps to the disk."""
         self._drain()
-        for writer in self._writers:
+        for writer in self._open_writers():
             writer.flush()
 
     def close(self, time_fs: int | None = None) -> None:
         """End of the run at `time_fs`."""
         self._drain()
-        for writer in self._writers:
+        for writer in self._open_writers():
             writer.close(time_fs)

@@ -48,7 +48,7 @@ class VcdWriter(StepWriter):
     def __init__(self, path: str, timescale: str = "1fs", version: str = "wasmjit", date: str = "") -> None:
         scale = parse_timescale(timescale)
         try:
-            self._file: BinaryIO = open(path, "wb")
+            self._file: BinaryIO = open(path, "wb")  # noqa: SIM115  (lives as long as the writer)
         except OSError as exc:
             raise WaveError(f"cannot write {path}: {exc.strerror}") from exc
         super().__init__(path, scale)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from wasmjit.waves.data import Limits, Sample, Signal, WaveData, check_limit
+from wasmjit.waves.data import Limits, Sample, Signal, WaveData, check_limit, same_sample
 from wasmjit.waves.model import VAR_KINDS, WaveError, extend_bits, parse_timescale, value_class
 
 _CHUNK = 1 << 20
@@ -74,6 +74,16 @@ class VcdReader:
                 raise
             self._data.truncated = str(exc)
         return self._data
+
+    def add_reals(self, changes: Iterable[tuple[str, int, float]]) -> None:
+        """Changes (code, time in file units, value) of real variables that came by another way than the stream."""
+        for code, time, value in changes:
+            row = self._rows.get(code)
+            if row is None or row[3] != "real":
+                raise self._fail(f"value change of the undeclared real {_show(code)}")
+            _append(row[0], row[1], (time + self._zero) * self._data.timescale_fs, value)
+            if row[0]:
+                self._data.start_fs = min(self._data.start_fs, row[0][0])
 
     # -- header ----------------------------------------------------------------------------------------------------------------------
 
@@ -264,7 +274,7 @@ def _append(times: list[int], values: list[Sample], now: int, value: Sample) -> 
             else:
                 values[-1] = value
             return
-        if value != value and values[-1] != values[-1]:  # NaN after NaN
+        if type(value) is float and same_sample(value, values[-1]):
             return
     times.append(now)
     values.append(value)

@@ -70,6 +70,11 @@ class StepWriter:
 
     # -- the public part -----------------------------------------------------------------------------------------------------------
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called; a closed writer takes no changes."""
+        return self._closed
+
     def declare(self, scopes: Sequence[ScopeDecl]) -> None:
         """Write the header. Once, before any change. Raises WaveError for inconsistent declarations."""
         if self._declared:
@@ -119,8 +124,7 @@ class StepWriter:
         self._closed = True
         _open.pop(id(self), None)
         if self._declared:
-            if self._now < 0:
-                self._now = max(0, (time_fs or 0) // self._scale)
+            self._now = max(self._now, 0)
             self._end_step()
         end = None if time_fs is None else time_fs // self._scale
         self._finish(end if end is not None and end > self._now else None)
