@@ -1,0 +1,1 @@
+"""The dashboard: a local web server over recorded runs (`wasmjit serve`). `wasmjit_api.main.serve` starts it."""

@@ -1,0 +1,190 @@
+"""Waveforms of runs: built in a limited child process on first use, kept open, and compared in pairs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from wasmjit_api.config import Settings
+from wasmjit_api.errors import ApiError
+from wasmjit_api.store import RunStore
+from wasmjit_api.waves.build import INDEX_VERSION
+from wasmjit_api.waves.index import WaveIndex
+
+_OPEN_LIMIT = 12
+_CACHE = ".waves"
+
+
+class WaveService:
+    """Index state per run: none, indexing, ready or error. Thread-safe."""
+
+    def __init__(self, settings: Settings, store: RunStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._open: OrderedDict[tuple[str, str], WaveIndex] = OrderedDict()
+        self._jobs: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+        self._slots = threading.Semaphore(2)
+
+    # -- one waveform ---------------------------------------------------------------------------------------------------
+
+    def source(self, run_id: str) -> Path | None:
+        """The dump of a run: waves.fst or waves.vcd, or None."""
+        for name in ("waves.fst", "waves.vcd"):
+            path = self._store.file(run_id, name)
+            if path is not None and path.stat().st_size:
+                return path
+        return None
+
+    def state(self, run_id: str) -> dict[str, Any]:
+        """`{"state": "none" | "indexing" | "ready" | "error", ...}`; starts indexing when needed."""
+        source = self.source(run_id)
+        if source is None:
+            return {"state": "none", "message": "the run dumped no waveform; run with --vcd F, --fst F or --record"}
+        stat = source.stat()
+        signature = f"{stat.st_size}:{stat.st_mtime_ns}"
+        cache = self._store.directory(run_id) / _CACHE
+        meta = _meta(cache)
+        if meta and meta["version"] == INDEX_VERSION and f"{meta['source_size']}:{meta['source_mtime_ns']}" == signature:
+            return {"state": "ready", "signature": signature}
+        with self._lock:
+            job = self._jobs.get(run_id)
+            if job is None or (job["state"] != "indexing" and job["signature"] != signature):
+                job = self._jobs[run_id] = {"state": "indexing", "signature": signature, "read": 0, "size": stat.st_size}
+                threading.Thread(target=self._build, args=(source, cache, job), daemon=True).start()
+            return {key: job[key] for key in ("state", "signature", "read", "size", "message") if key in job}
+
+    def open(self, run_id: str) -> WaveIndex:
+        """The index of a run. Raises ApiError 404 (no waveform), 409 (being indexed: ask again) or 422 (cannot be read)."""
+        state = self.state(run_id)
+        if state["state"] == "none":
+            raise ApiError(404, "the run has no waveform", state["message"])
+        if state["state"] == "error":
+            raise ApiError(422, f"the waveform cannot be read: {state['message']}")
+        if state["state"] == "indexing":
+            raise ApiError(409, "the waveform is being indexed", "ask GET /api/runs/{id}/waves until its state is ready")
+        key = (run_id, state["signature"])
+        with self._lock:
+            index = self._open.get(key)
+            if index is None:
+                index = self._open[key] = WaveIndex(self._store.directory(run_id) / _CACHE)
+                while len(self._open) > _OPEN_LIMIT:
+                    self._open.popitem(last=False)
+            else:
+                self._open.move_to_end(key)
+            return index
+
+    def forget(self, run_id: str) -> None:
+        """Drop what is cached about a deleted run."""
+        with self._lock:
+            self._jobs.pop(run_id, None)
+            for key in [key for key in self._open if key[0] == run_id]:
+                del self._open[key]
+
+    def _build(self, source: Path, cache: Path, job: dict[str, Any]) -> None:
+        staging = None
+        try:
+            staging = Path(tempfile.mkdtemp(prefix=".waves-", dir=cache.parent))
+            failure = self._child(["index", str(source), str(staging)], job)
+            if failure is None:
+                shutil.rmtree(cache, ignore_errors=True)
+                staging.rename(cache)
+                job["state"] = "ready"
+            else:
+                job.update(state="error", message=failure)
+        except OSError as error:
+            job.update(state="error", message=f"the index cannot be written: {error.strerror or error}")
+        finally:
+            if staging is not None:
+                shutil.rmtree(staging, ignore_errors=True)
+
+    def _child(self, arguments: list[str], job: dict[str, Any]) -> str | None:
+        """Run the worker under its limits; None, or why it failed."""
+        s = self._settings
+        limits = f"{s.parse_cpu_s},{s.parse_memory},{s.parse_file}"
+        root = str(Path(__file__).resolve().parent.parent.parent)
+        with self._slots, subprocess.Popen(
+            [sys.executable, "-m", "wasmjit_api.waves.worker", limits, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=root,
+        ) as child:
+            timer = threading.Timer(s.parse_wall_s, child.kill)
+            timer.start()
+            stderr: list[bytes] = []
+            drain = threading.Thread(target=lambda: stderr.append(child.stderr.read() if child.stderr else b""), daemon=True)
+            drain.start()
+            last: dict[str, Any] = {}
+            assert child.stdout is not None
+            for line in child.stdout:
+                try:
+                    last = json.loads(line)
+                except ValueError:
+                    continue
+                if "read" in last:
+                    job["read"] = last["read"]
+            code = child.wait()
+            timer.cancel()
+            drain.join()
+        if code == 0 and last.get("ok"):
+            return None
+        if "error" in last:
+            return str(last["error"])
+        if code < 0:
+            return "the file took more time or memory than the server allows for one file"
+        tail = b"".join(stderr).decode("utf-8", "replace").strip().splitlines()
+        return f"the reader failed: {tail[-1][:200] if tail else f'exit code {code}'}"
+
+    # -- two waveforms ----------------------------------------------------------------------------------------------------
+
+    def comparison(self, run_a: str, run_b: str) -> dict[str, Any]:
+        """`{"state": "indexing" | "ready" | "error", "result"?}` of the comparison of two runs."""
+        a, b = self.state(run_a), self.state(run_b)
+        for name, state in ((run_a, a), (run_b, b)):
+            if state["state"] == "none":
+                raise ApiError(404, f"run {name!r} has no waveform", state["message"])
+            if state["state"] == "error":
+                raise ApiError(422, f"the waveform of {name!r} cannot be read: {state['message']}")
+        if a["state"] != "ready" or b["state"] != "ready":
+            return {"state": "indexing"}
+        signature = f"{a['signature']} {b['signature']}"
+        key = f"{run_a} {run_b}"
+        out = self._store.directory(run_a) / f".diff-{run_b}.json"
+        with self._lock:
+            job = self._jobs.get(key)
+            if job is None or (job["state"] != "indexing" and (job["signature"] != signature or (job["state"] == "ready" and not out.is_file()))):
+                job = self._jobs[key] = {"state": "indexing", "signature": signature, "read": 0}
+                directories = [str(self._store.directory(run) / _CACHE) for run in (run_a, run_b)]
+                threading.Thread(target=self._compare, args=(directories, out, job), daemon=True).start()
+                return {"state": "indexing"}
+        if job["state"] == "error":
+            raise ApiError(422, f"the comparison failed: {job['message']}")
+        if job["state"] == "indexing":
+            return {"state": "indexing"}
+        return {"state": "ready", "result": json.loads(out.read_bytes())}
+
+    def _compare(self, directories: list[str], out: Path, job: dict[str, Any]) -> None:
+        failure = self._child(["diff", *directories, str(out)], job)
+        if failure is None:
+            job["state"] = "ready"
+        else:
+            job.update(state="error", message=failure)
+
+
+def _meta(cache: Path) -> dict[str, Any] | None:
+    try:
+        with (cache / "meta.json").open("rb") as file:
+            head = file.read(400)
+    except OSError:
+        return None
+    # The first keys are the ones needed here; a hierarchy of 100 000 variables is not parsed to learn them.
+    try:
+        end = head.index(b',"scale_fs"')
+        value: dict[str, Any] = json.loads(head[:end] + b"}")
+    except ValueError:
+        return None
+    return value
