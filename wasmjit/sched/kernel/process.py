@@ -1,0 +1,530 @@
+"""Processes: spawning, ending, killing, suspending; fork/join (IEEE 1800 §9.3, §9.6, §9.7).
+
+Dynamic descriptors come in chunks and never move; they are used again once the process has ended and nobody holds a handle. A process that ends leaves its children
+to its own parent, marked as adopted: `disable fork` still reaches them, `wait fork` does not count them.
+"""
+
+from __future__ import annotations
+
+from wasmjit.sched.control import (
+    CB_C_ACT0,
+    CB_C_SPAWNS,
+    CB_CUR,
+    CB_C_DEOPTS,
+    CB_CUR_ID,
+    CB_DYN_DIR,
+    CB_DYN_DIR_CAP,
+    CB_EMERGENCY,
+    CB_FORK,
+    CB_LIVE_DYN,
+    CB_N_DYN,
+    CB_N_STATIC,
+    CB_PEAK_DYN,
+    CB_PROC_FREE,
+    FAULT_STATUS,
+    NONE,
+)
+from wasmjit.sched.descriptors import (
+    ARM_DEFERRED,
+    ARM_FORK,
+    ARM_JOIN,
+    ARM_PENDING,
+    ARM_SUSPENDED,
+    C_ADOPTED,
+    C_AWAIT,
+    C_CHILD,
+    C_CHILDREN,
+    C_JOIN,
+    C_NEXT,
+    C_PARENT,
+    C_PREV,
+    C_REFS,
+    C_SIZE,
+    C_WAIT_JOIN,
+    CHUNK,
+    CHUNK_SHIFT,
+    FR_CHILD,
+    FR_CTX,
+    FR_FN,
+    FR_PROC,
+    J_DONE,
+    J_KIND,
+    J_LEFT,
+    J_REFS,
+    J_SIZE,
+    J_WAITER,
+    JOIN_ALL,
+    JOIN_ANY,
+    JOIN_NONE,
+    P_ACT,
+    P_ARMED,
+    P_BODY,
+    P_COLD,
+    P_COUNTER,
+    P_CTX,
+    P_DYN,
+    P_FLAGS,
+    P_FN,
+    P_FRAME,
+    P_ID,
+    P_NEXT,
+    P_SIZE,
+    P_SLOT,
+    P_STATE,
+    P_WSET,
+    PF_DYNAMIC,
+    ST_DEAD,
+    ST_DONE,
+    ST_DORMANT,
+    ST_DYING,
+    ST_FREE,
+    ST_HELD,
+    ST_KILLED,
+    ST_READY,
+    ST_RUNNING,
+    ST_WAITING,
+)
+from wasmjit.sched.intrinsics import export, host_import, i32, ld32, ld64, memset, st32, st64, unreachable
+from wasmjit.sched.kernel.heap import k_alloc0, k_fault, k_free, k_realloc
+from wasmjit.sched.kernel.queues import disarm, join_release, k_waitq_wake_all, ready_push, wake, wake_proc
+from wasmjit.sched.kernel.waits import queue_append
+from wasmjit.sched.kernel.wheel import proc_ptr
+
+EMERGENCY_BYTES = 65536
+STATUS_WAIT = 0  # what an activation returns
+STATUS_DONE = 1
+STATUS_DEOPT = 2
+
+STATUS_FINISHED = 0  # process::state of IEEE 1800 §9.7
+STATUS_RUNNING = 1
+STATUS_WAITING = 2
+STATUS_SUSPENDED = 3
+STATUS_KILLED = 4
+
+
+# ---- frames -------------------------------------------------------------------------------------------------------------------
+
+
+@export
+def k_frame_new(size: i32) -> i32:
+    """A zeroed frame for a suspending callee. When memory is exhausted: an emergency area, and the run stops after this activation."""
+    f = k_alloc0(size)
+    if f == 0:
+        if size > EMERGENCY_BYTES:
+            unreachable()
+        f = ld32(CB_EMERGENCY)
+        memset(f, 0, size)
+    return f
+
+
+@export
+def k_frame_free(addr: i32) -> None:
+    """Free a frame of k_frame_new."""
+    if addr != ld32(CB_EMERGENCY):
+        k_free(addr)
+
+
+def free_frames(f: i32) -> None:
+    """Free the frames of the calls below root frame f."""
+    child = ld32(f + FR_CHILD)
+    st32(f + FR_CHILD, 0)
+    while child:
+        below = ld32(child + FR_CHILD)
+        k_frame_free(child)
+        child = below
+
+
+# ---- descriptors --------------------------------------------------------------------------------------------------------------
+
+
+def chunk_new() -> i32:
+    """One more chunk of dynamic descriptors (the cold parts follow the hot ones), all put on the free list: 1, or 0 when memory is exhausted."""
+    n = ld32(CB_N_DYN)
+    k = n >> CHUNK_SHIFT
+    cap = ld32(CB_DYN_DIR_CAP)
+    if k == cap:
+        cap = cap * 2 if cap else 16
+        moved = k_realloc(ld32(CB_DYN_DIR), cap * 4)
+        if moved == 0:
+            return 0
+        st32(CB_DYN_DIR, moved)
+        st32(CB_DYN_DIR_CAP, cap)
+    chunk = k_alloc0(CHUNK * (P_SIZE + C_SIZE))
+    if chunk == 0:
+        return 0
+    st32(ld32(CB_DYN_DIR) + k * 4, chunk)
+    for i in range(CHUNK):
+        p = chunk + i * P_SIZE
+        st32(p + P_ID, ld32(CB_N_STATIC) + n + i)
+        st32(p + P_COLD, chunk + CHUNK * P_SIZE + i * C_SIZE)
+        st32(p + P_FLAGS, PF_DYNAMIC)
+        if i + 1 < CHUNK:
+            st32(p + P_NEXT, p + P_SIZE)
+    st32(CB_N_DYN, n + CHUNK)
+    st32(CB_PROC_FREE, chunk)
+    return 1
+
+
+@export
+def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
+    """A new process on the ready queue, child of the running one and member of the fork being started, if any. Returns its zeroed frame (header filled in)."""
+    f = k_frame_new(frame_size)
+    p = ld32(CB_PROC_FREE)
+    if p == 0:
+        if chunk_new() == 0:
+            return f
+        p = ld32(CB_PROC_FREE)
+    st32(CB_PROC_FREE, ld32(p + P_NEXT))
+    c = ld32(p + P_COLD)
+    memset(c, 0, C_SIZE)
+    parent = ld32(CB_CUR)
+    st32(p + P_WSET, 0)
+    st32(p + P_FN, fn)
+    st32(p + P_CTX, ctx)
+    st32(p + P_FRAME, f)
+    st32(p + P_ARMED, 0)
+    st64(p + P_ACT, ld64(p + P_ACT) + 1)  # a stale timed wake-up of the previous owner must not match
+    st32(p + P_SLOT, 0)
+    st32(p + P_DYN, 0)
+    st32(p + P_BODY, fn)
+    st32(p + P_COUNTER, CB_C_ACT0)
+    st32(f + FR_PROC, ld32(p + P_ID))
+    st32(f + FR_FN, fn)
+    st32(f + FR_CTX, ctx)
+    if parent:
+        pc = ld32(parent + P_COLD)
+        first = ld32(pc + C_CHILD)
+        st32(c + C_PARENT, parent)
+        st32(c + C_NEXT, first)
+        if first:
+            st32(ld32(first + P_COLD) + C_PREV, p)
+        st32(pc + C_CHILD, p)
+        st32(pc + C_CHILDREN, ld32(pc + C_CHILDREN) + 1)
+    j = ld32(CB_FORK)
+    if j:
+        st32(c + C_JOIN, j)
+        st32(j + J_LEFT, ld32(j + J_LEFT) + 1)
+        st32(j + J_REFS, ld32(j + J_REFS) + 1)
+    live = ld32(CB_LIVE_DYN) + 1
+    st32(CB_LIVE_DYN, live)
+    if live > ld32(CB_PEAK_DYN):
+        st32(CB_PEAK_DYN, live)
+    st64(CB_C_SPAWNS, ld64(CB_C_SPAWNS) + 1)
+    ready_push(p)
+    return f
+
+
+def recycle(p: i32) -> None:
+    """The descriptor of an ended dynamic process is free again, unless a handle is held."""
+    if ld32(ld32(p + P_COLD) + C_REFS) or (ld32(p + P_FLAGS) & PF_DYNAMIC) == 0:
+        return
+    st32(p + P_STATE, ST_FREE)
+    st32(p + P_NEXT, ld32(CB_PROC_FREE))
+    st32(CB_PROC_FREE, p)
+
+
+def drop_frames(p: i32) -> None:
+    f = ld32(p + P_FRAME)
+    if f:
+        free_frames(f)
+        if ld32(p + P_FLAGS) & PF_DYNAMIC:
+            st32(p + P_FRAME, 0)
+            k_frame_free(f)
+
+
+# ---- the end of a process -----------------------------------------------------------------------------------------------------
+
+
+def join_satisfied(j: i32) -> i32:
+    kind = ld32(j + J_KIND)
+    return kind == JOIN_NONE or ld32(j + J_LEFT) == 0 or (kind == JOIN_ANY and ld32(j + J_DONE) != 0)
+
+
+def leave_parent(p: i32, c: i32) -> None:
+    """Take p out of its parent's list of children; the parent may be in `wait fork`."""
+    parent = ld32(c + C_PARENT)
+    if parent == 0:
+        return
+    pc = ld32(parent + P_COLD)
+    nxt = ld32(c + C_NEXT)
+    prv = ld32(c + C_PREV)
+    if nxt:
+        st32(ld32(nxt + P_COLD) + C_PREV, prv)
+    if prv:
+        st32(ld32(prv + P_COLD) + C_NEXT, nxt)
+    else:
+        st32(pc + C_CHILD, nxt)
+    st32(c + C_PARENT, 0)
+    if ld32(c + C_ADOPTED) == 0:
+        left = ld32(pc + C_CHILDREN) - 1
+        st32(pc + C_CHILDREN, left)
+        if left == 0 and ld32(parent + P_ARMED) & ARM_FORK:
+            wake_proc(parent)
+
+
+def give_away_children(c: i32) -> None:
+    """The children of an ended dynamic process go to its parent as adopted ones (or become roots)."""
+    child = ld32(c + C_CHILD)
+    if child == 0:
+        return
+    parent = ld32(c + C_PARENT)
+    last = 0
+    w = child
+    while w:
+        wc = ld32(w + P_COLD)
+        st32(wc + C_PARENT, parent)
+        st32(wc + C_ADOPTED, 1)
+        last = w
+        nxt = ld32(wc + C_NEXT)
+        if parent == 0:
+            st32(wc + C_NEXT, 0)
+            st32(wc + C_PREV, 0)
+        w = nxt
+    if parent:
+        pc = ld32(parent + P_COLD)
+        first = ld32(pc + C_CHILD)
+        st32(ld32(last + P_COLD) + C_NEXT, first)
+        if first:
+            st32(ld32(first + P_COLD) + C_PREV, last)
+        st32(pc + C_CHILD, child)
+    st32(c + C_CHILD, 0)
+    st32(c + C_CHILDREN, 0)
+
+
+def process_end(p: i32, state: i32) -> None:
+    """Everything that the end of a process means to others: join, `wait fork`, awaiting processes, children. Frames and descriptor remain."""
+    c = ld32(p + P_COLD)
+    disarm(p)
+    st32(p + P_ARMED, 0)
+    st32(p + P_STATE, state)
+    if ld32(p + P_FLAGS) & PF_DYNAMIC:
+        st32(CB_LIVE_DYN, ld32(CB_LIVE_DYN) - 1)
+        give_away_children(c)
+        leave_parent(p, c)
+    j = ld32(c + C_JOIN)
+    if j:
+        st32(c + C_JOIN, 0)
+        st32(j + J_LEFT, ld32(j + J_LEFT) - 1)
+        st32(j + J_DONE, ld32(j + J_DONE) + 1)
+        waiter = ld32(j + J_WAITER)
+        if waiter and join_satisfied(j):
+            wake_proc(waiter)
+        join_release(j)
+    if ld32(c + C_AWAIT):
+        k_waitq_wake_all(c + C_AWAIT)
+
+
+def terminate(p: i32) -> None:
+    """Kill one process that has no live children of its own."""
+    state = ld32(p + P_STATE)
+    if state == ST_RUNNING:
+        process_end(p, ST_DYING)  # its frame is in use until it returns
+    elif state == ST_READY or state == ST_HELD:
+        process_end(p, ST_DEAD)  # stays linked in the ready queue until it is popped
+        drop_frames(p)
+    elif state == ST_WAITING:
+        process_end(p, ST_KILLED)
+        drop_frames(p)
+        recycle(p)
+
+
+def kill_descendants(root: i32) -> None:
+    """Kill everything below root, leaves first, without recursion."""
+    q = root
+    while True:
+        child = ld32(ld32(q + P_COLD) + C_CHILD)
+        if child:
+            q = child
+        elif q == root:
+            break
+        else:
+            parent = ld32(ld32(q + P_COLD) + C_PARENT)
+            terminate(q)
+            q = parent
+
+
+@host_import
+def h_deopt(proc: i32) -> i32:
+    """Compiled code has given up in the middle of an activation: the interpreter continues it from the frame; the status as if the code had returned it."""
+
+
+def activation_over(p: i32, status: i32) -> None:
+    """The rest of an activation that did not simply wait: deopt, done, fault; killed, woken or suspended while running."""
+    while status == STATUS_DEOPT:
+        st64(CB_C_DEOPTS, ld64(CB_C_DEOPTS) + 1)
+        status = h_deopt(ld32(p + P_ID))
+    if ld32(p + P_STATE) == ST_DYING:
+        disarm(p)
+        st32(p + P_ARMED, 0)
+        drop_frames(p)
+        st32(p + P_STATE, ST_KILLED)
+        recycle(p)
+    elif status == STATUS_DONE:
+        process_end(p, ST_DONE)
+        drop_frames(p)
+        recycle(p)
+    else:
+        st32(p + P_STATE, ST_WAITING)
+        a = ld32(p + P_ARMED)
+        if a & ARM_PENDING:
+            st32(p + P_ARMED, a & ~ARM_PENDING)
+            wake(p)
+        if status != STATUS_WAIT:
+            k_fault(FAULT_STATUS, 0)
+
+
+# ---- fork and join --------------------------------------------------------------------------------------------------------------
+
+
+@export
+def k_fork_begin(kind: i32, n: i32) -> i32:
+    """Start a fork (kind 0 join, 1 join_any, 2 join_none) of n branches: the following k_spawn calls are its branches, k_fork_wait ends it. Returns its handle."""
+    j = k_alloc0(J_SIZE)
+    if j:
+        st32(j + J_KIND, kind)
+        st32(j + J_REFS, 1)
+    st32(CB_FORK, j)
+    return j
+
+
+@export
+def k_fork_wait(j: i32) -> i32:
+    """End of the fork: 1 when the running process has to wait now (it is woken when the join is satisfied), 0 when it goes on."""
+    st32(CB_FORK, 0)
+    if j == 0:
+        return 0
+    if join_satisfied(j):
+        join_release(j)
+        return 0
+    p = ld32(CB_CUR)
+    st32(j + J_WAITER, p)
+    st32(ld32(p + P_COLD) + C_WAIT_JOIN, j)
+    st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_JOIN)
+    return 1
+
+
+@export
+def k_wait_fork() -> i32:
+    """`wait fork`: 1 when the running process has to wait (immediate children are alive), else 0."""
+    p = ld32(CB_CUR)
+    if ld32(ld32(p + P_COLD) + C_CHILDREN) == 0:
+        return 0
+    st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_FORK)
+    return 1
+
+
+@export
+def k_disable_fork() -> None:
+    """`disable fork`: kill all descendants of the running process."""
+    kill_descendants(ld32(CB_CUR))
+
+
+# ---- process control ------------------------------------------------------------------------------------------------------------
+
+
+@export
+def k_self() -> i32:
+    """Id of the running process, NONE outside processes."""
+    if ld32(CB_CUR) == 0:
+        return NONE
+    return ld32(CB_CUR_ID)
+
+
+@export
+def k_kill(proc: i32) -> None:
+    """Kill a process and its descendants. The running one ends when it returns to the kernel."""
+    p = proc_ptr(proc)
+    if p:
+        kill_descendants(p)
+        terminate(p)
+
+
+@export
+def k_suspend(proc: i32) -> None:
+    """Suspend a process. The running one must then wait. Wake-ups of a suspended process are remembered until k_resume."""
+    p = proc_ptr(proc)
+    if p == 0:
+        return
+    state = ld32(p + P_STATE)
+    a = ld32(p + P_ARMED)
+    if a & ARM_SUSPENDED:
+        return
+    if state == ST_WAITING:
+        st32(p + P_ARMED, a | ARM_SUSPENDED)
+    elif state == ST_READY:
+        st32(p + P_STATE, ST_HELD)
+        st32(p + P_ARMED, a | ARM_SUSPENDED)
+    elif state == ST_RUNNING:
+        st32(p + P_ARMED, a | ARM_SUSPENDED | ARM_DEFERRED)
+
+
+@export
+def k_resume(proc: i32) -> None:
+    """Resume a suspended process; it runs if its wait is over by now."""
+    p = proc_ptr(proc)
+    if p == 0:
+        return
+    a = ld32(p + P_ARMED)
+    if (a & ARM_SUSPENDED) == 0:
+        return
+    st32(p + P_ARMED, a & ~(ARM_SUSPENDED | ARM_DEFERRED))
+    state = ld32(p + P_STATE)
+    if state == ST_HELD:
+        st32(p + P_STATE, ST_READY)
+    elif state == ST_WAITING and a & ARM_DEFERRED:
+        wake(p)
+
+
+@export
+def k_await(proc: i32) -> i32:
+    """Wait for the end of a process: 1 when the running process has to wait, 0 when it has ended."""
+    p = proc_ptr(proc)
+    if p == 0 or k_proc_status(proc) == STATUS_FINISHED or k_proc_status(proc) == STATUS_KILLED:
+        return 0
+    queue_append(ld32(p + P_COLD) + C_AWAIT, ld32(CB_CUR), 0)
+    return 1
+
+
+@export
+def k_proc_status(proc: i32) -> i32:
+    """process::state: 0 FINISHED, 1 RUNNING, 2 WAITING, 3 SUSPENDED, 4 KILLED."""
+    p = proc_ptr(proc)
+    if p == 0:
+        return STATUS_FINISHED
+    state = ld32(p + P_STATE)
+    if state == ST_READY or state == ST_RUNNING:
+        return STATUS_RUNNING
+    if state == ST_HELD:
+        return STATUS_SUSPENDED
+    if state == ST_WAITING or state == ST_DORMANT:
+        if ld32(p + P_ARMED) & ARM_SUSPENDED:
+            return STATUS_SUSPENDED
+        return STATUS_WAITING
+    if state == ST_KILLED or state == ST_DEAD or state == ST_DYING:
+        return STATUS_KILLED
+    return STATUS_FINISHED
+
+
+@export
+def k_proc_hold(proc: i32) -> None:
+    """Somebody keeps a handle of the process: its id is not used again."""
+    p = proc_ptr(proc)
+    if p:
+        c = ld32(p + P_COLD)
+        st32(c + C_REFS, ld32(c + C_REFS) + 1)
+
+
+@export
+def k_proc_drop(proc: i32) -> None:
+    """A handle of k_proc_hold is gone."""
+    p = proc_ptr(proc)
+    if p == 0:
+        return
+    c = ld32(p + P_COLD)
+    refs = ld32(c + C_REFS)
+    if refs == 0:
+        return
+    st32(c + C_REFS, refs - 1)
+    state = ld32(p + P_STATE)
+    if refs == 1 and (state == ST_DONE or state == ST_KILLED):
+        recycle(p)

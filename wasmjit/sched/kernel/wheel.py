@@ -1,0 +1,498 @@
+"""The time wheel: record vectors of the next epsilon and the next delta, and slots for every other time.
+
+LLHD time is (real fs, delta, epsilon), totally ordered. Almost everything goes to (fs, delta, eps + 1) or (fs, delta + 1, 0): these two have a
+vector of 32-byte records each and cost no search. Other slots are found by the slot used last or by hash, and ordered by a binary heap.
+Records are drives and timed wake-ups in the order they were scheduled. Adding a time: a non-zero real part resets delta and epsilon, a non-zero
+delta resets epsilon; the zero time is one epsilon.
+"""
+
+from __future__ import annotations
+
+from wasmjit.sched.control import (
+    CB_CUR,
+    CB_CUR_ID,
+    CB_DELTA,
+    CB_DELTA_BASE,
+    CB_DELTA_CUR,
+    CB_DELTA_END,
+    CB_EPS,
+    CB_EPS_BASE,
+    CB_EPS_CUR,
+    CB_EPS_END,
+    CB_FS,
+    CB_HEAP_ARR,
+    CB_HEAP_CAP,
+    CB_HEAP_N,
+    CB_N_DYN,
+    CB_N_STATIC,
+    CB_DYN_DIR,
+    CB_PROCS,
+    CB_SCRATCH,
+    CB_SLOT_FREE,
+    CB_SLOT_HASH,
+    CB_SLOT_HASH_BITS,
+    CB_SLOT_LAST,
+    CB_SPARE_BASE,
+    CB_SPARE_END,
+    CB_TOP_FS,
+    NEVER,
+)
+from wasmjit.sched.descriptors import (
+    ARM_TIME,
+    CHUNK,
+    CHUNK_SHIFT,
+    D_ADDR,
+    D_DRIVER,
+    D_KIND,
+    D_LEN,
+    D_NET,
+    D_SIZE,
+    D_VAL,
+    DK_BITS,
+    DK_MEM,
+    DK_WAKE,
+    P_ACT,
+    P_ARMED,
+    P_ID,
+    P_SIZE,
+    P_SLOT,
+    S_BASE,
+    S_CUR,
+    S_DELTA,
+    S_EPS,
+    S_FS,
+    S_HASH_NEXT,
+    S_HOST,
+    S_INDEX,
+    S_LIVE,
+    S_SIZE,
+    V_BASE,
+    V_CUR,
+    V_END,
+)
+from wasmjit.sched.intrinsics import export, i32, i64, inline, ld32, ld32_64, ld64, memcpy, memset, st32, st64, u32, u64
+from wasmjit.sched.kernel.heap import k_alloc, k_alloc0, k_free, k_realloc
+
+FIRST_RECORDS = 4  # capacity of a fresh slot
+KEEP_BYTES = 2048  # vectors up to this size stay with a recycled slot
+
+
+def proc_ptr(pid: i32) -> i32:
+    """Descriptor of process `pid`, 0 when there is no such process."""
+    n = ld32(CB_N_STATIC)
+    if pid < n:
+        return ld32(CB_PROCS) + pid * P_SIZE
+    d = u32(pid - n)
+    if d >= ld32(CB_N_DYN):
+        return 0
+    return ld32(ld32(CB_DYN_DIR) + (d >> CHUNK_SHIFT) * 4) + (d & (CHUNK - 1)) * P_SIZE
+
+
+@inline
+def waiting_proc(pid: i32) -> i32:
+    """Descriptor for the wait calls: almost always the running process."""
+    p = ld32(CB_CUR)
+    if p == 0 or ld32(p + P_ID) != pid:
+        p = proc_ptr(pid)
+    return p
+
+
+# ---- record vectors ---------------------------------------------------------------------------------------------------------
+
+
+def stale(r: i32) -> i32:
+    """Whether a record is a timed wake-up that will be ignored."""
+    return ld32(r + D_KIND) == DK_WAKE and ld32(ld32(r + D_NET) + P_ACT) != ld32(r + D_VAL)
+
+
+def compact(v: i32) -> i32:
+    """Drop cancelled wake-ups from a full vector; the number of records left."""
+    r = ld32(v + V_BASE)
+    end = ld32(v + V_CUR)
+    out = r
+    while r != end:
+        if stale(r) == 0:
+            if out != r:
+                memcpy(out, r, D_SIZE)
+            out = out + D_SIZE
+        r = r + D_SIZE
+    st32(v + V_CUR, out)
+    return u32(out - ld32(v + V_BASE)) // D_SIZE
+
+
+def vec_grow(v: i32) -> i32:
+    """Make room in the full vector at v and return where the next record goes. When memory is exhausted the last record is given up (the run ends)."""
+    base = ld32(v + V_BASE)
+    size = u32(ld32(v + V_CUR) - base)
+    live = compact(v)
+    if live * D_SIZE <= size >> 1:
+        return ld32(v + V_CUR)
+    cap = u32(ld32(v + V_END) - base)
+    moved = k_realloc(base, cap * 2)
+    cur = ld32(v + V_CUR)
+    if moved == 0:
+        if cur == ld32(v + V_END):
+            cur = u32(cur - D_SIZE)
+        return cur
+    st32(v + V_BASE, moved)
+    st32(v + V_CUR, moved + live * D_SIZE)
+    st32(v + V_END, moved + cap * 2)
+    return moved + live * D_SIZE
+
+
+def vec_push(v: i32) -> i32:
+    """Room for one record at the end of the vector at v."""
+    r = ld32(v + V_CUR)
+    if r == ld32(v + V_END):
+        r = vec_grow(v)
+    st32(v + V_CUR, r + D_SIZE)
+    return r
+
+
+# ---- the heap of slots ------------------------------------------------------------------------------------------------------
+
+
+@inline
+def before(a: i32, b: i32) -> i32:
+    """Whether slot a is earlier than slot b (their keys differ)."""
+    fa = ld64(a + S_FS)
+    fb = ld64(b + S_FS)
+    da = ld32(a + S_DELTA)
+    db = ld32(b + S_DELTA)
+    return fa < fb or (fa == fb and (da < db or (da == db and ld32(a + S_EPS) < ld32(b + S_EPS))))
+
+
+def sift_up(i: i32, s: i32) -> None:
+    arr = ld32(CB_HEAP_ARR)
+    while i > 0:
+        up = (i - 1) >> 1
+        t = ld32(arr + up * 4)
+        if before(s, t) == 0:
+            break
+        st32(arr + i * 4, t)
+        st32(t + S_INDEX, i)
+        i = up
+    st32(arr + i * 4, s)
+    st32(s + S_INDEX, i)
+
+
+def sift_down(i: i32, s: i32) -> None:
+    arr = ld32(CB_HEAP_ARR)
+    n = ld32(CB_HEAP_N)
+    while True:
+        c = i * 2 + 1
+        if c >= n:
+            break
+        t = ld32(arr + c * 4)
+        if c + 1 < n:
+            other = ld32(arr + c * 4 + 4)
+            if before(other, t):
+                c = c + 1
+                t = other
+        if before(t, s) == 0:
+            break
+        st32(arr + i * 4, t)
+        st32(t + S_INDEX, i)
+        i = c
+    st32(arr + i * 4, s)
+    st32(s + S_INDEX, i)
+
+
+def set_top() -> None:
+    if ld32(CB_HEAP_N):
+        st64(CB_TOP_FS, ld64(ld32(ld32(CB_HEAP_ARR)) + S_FS))
+    else:
+        st64(CB_TOP_FS, NEVER)
+
+
+@inline
+def slot_hash(fs: i64, delta: i32, eps: i32) -> i32:
+    """Address of the hash bucket."""
+    h = u64((fs + delta * 0x85EBCA6B + eps * 0xC2B2AE35) * 0x9E3779B97F4A7C15)
+    return ld32(CB_SLOT_HASH) + u32(h >> u64(64 - ld32_64(CB_SLOT_HASH_BITS))) * 4
+
+
+def rehash() -> None:
+    """Double the hash table of slots. Without memory for it the chains just get longer."""
+    bits = ld32(CB_SLOT_HASH_BITS) + 1
+    table = k_alloc0(4 << bits)
+    if table == 0:
+        return
+    k_free(ld32(CB_SLOT_HASH))
+    st32(CB_SLOT_HASH, table)
+    st32(CB_SLOT_HASH_BITS, bits)
+    arr = ld32(CB_HEAP_ARR)
+    for i in range(ld32(CB_HEAP_N)):
+        s = ld32(arr + i * 4)
+        b = slot_hash(ld64(s + S_FS), ld32(s + S_DELTA), ld32(s + S_EPS))
+        st32(s + S_HASH_NEXT, ld32(b))
+        st32(b, s)
+
+
+def slot_new(fs: i64, delta: i32, eps: i32) -> i32:
+    """An empty slot with that key, queued; 0 when memory is exhausted."""
+    n = ld32(CB_HEAP_N)
+    if n == ld32(CB_HEAP_CAP):
+        moved = k_realloc(ld32(CB_HEAP_ARR), n * 8)
+        if moved == 0:
+            return 0
+        st32(CB_HEAP_ARR, moved)
+        st32(CB_HEAP_CAP, n * 2)
+        rehash()
+    s = ld32(CB_SLOT_FREE)
+    if s:
+        st32(CB_SLOT_FREE, ld32(s + S_HASH_NEXT))
+    else:
+        s = k_alloc0(S_SIZE)
+        if s == 0:
+            return 0
+    if ld32(s + S_BASE) == 0:
+        base = k_alloc(FIRST_RECORDS * D_SIZE)
+        if base == 0:
+            st32(s + S_HASH_NEXT, ld32(CB_SLOT_FREE))
+            st32(CB_SLOT_FREE, s)
+            return 0
+        st32(s + S_BASE, base)
+        st32(s + S_BASE + V_END, base + FIRST_RECORDS * D_SIZE)
+    st32(s + S_CUR, ld32(s + S_BASE))
+    st64(s + S_FS, fs)
+    st32(s + S_DELTA, delta)
+    st32(s + S_EPS, eps)
+    st32(s + S_LIVE, 0)
+    st32(s + S_HOST, 0)
+    b = slot_hash(fs, delta, eps)
+    st32(s + S_HASH_NEXT, ld32(b))
+    st32(b, s)
+    st32(CB_HEAP_N, n + 1)
+    sift_up(n, s)
+    set_top()
+    return s
+
+
+def slot_unqueue(s: i32) -> None:
+    """Take the slot out of heap and hash."""
+    n = ld32(CB_HEAP_N) - 1
+    st32(CB_HEAP_N, n)
+    i = ld32(s + S_INDEX)
+    if i != n:
+        last = ld32(ld32(CB_HEAP_ARR) + n * 4)
+        if before(last, s):
+            sift_up(i, last)
+        else:
+            sift_down(i, last)
+    set_top()
+    if ld32(CB_SLOT_LAST) == s:
+        st32(CB_SLOT_LAST, 0)
+    b = slot_hash(ld64(s + S_FS), ld32(s + S_DELTA), ld32(s + S_EPS))
+    if ld32(b) == s:
+        st32(b, ld32(s + S_HASH_NEXT))
+        return
+    t = ld32(b)
+    while ld32(t + S_HASH_NEXT) != s:
+        t = ld32(t + S_HASH_NEXT)
+    st32(t + S_HASH_NEXT, ld32(s + S_HASH_NEXT))
+
+
+def slot_recycle(s: i32) -> None:
+    """Keep an unqueued slot for later; a small vector stays with it."""
+    base = ld32(s + S_BASE)
+    if base and u32(ld32(s + S_BASE + V_END) - base) > KEEP_BYTES:
+        k_free(base)
+        st32(s + S_BASE, 0)
+    st32(s + S_HASH_NEXT, ld32(CB_SLOT_FREE))
+    st32(CB_SLOT_FREE, s)
+
+
+def slot_at(fs: i64, delta: i32, eps: i32) -> i32:
+    """The slot of an absolute time, made if needed; 0 when memory is exhausted."""
+    s = ld32(CB_SLOT_LAST)
+    if s and ld64(s + S_FS) == fs and ld32(s + S_DELTA) == delta and ld32(s + S_EPS) == eps:
+        return s
+    s = ld32(slot_hash(fs, delta, eps))
+    while s:
+        if ld64(s + S_FS) == fs and ld32(s + S_DELTA) == delta and ld32(s + S_EPS) == eps:
+            break
+        s = ld32(s + S_HASH_NEXT)
+    if s == 0:
+        s = slot_new(fs, delta, eps)
+    st32(CB_SLOT_LAST, s)
+    return s
+
+
+def slot_after(fs: i64, delta: i32, eps: i32) -> i32:
+    """The slot of now + (fs, delta, eps); 0 when there is none (memory exhausted, or beyond the end of time)."""
+    now = ld64(CB_FS)
+    if fs == 0:
+        if delta:
+            return slot_at(now, u32(ld32(CB_DELTA) + delta), eps)
+        return slot_at(now, ld32(CB_DELTA), u32(ld32(CB_EPS) + eps))
+    t = u64(now + fs)
+    if t < now or t == NEVER:
+        return 0
+    return slot_at(t, delta, eps)
+
+
+def record_after(fs: i64, delta: i32, eps: i32) -> i32:
+    """Room for a drive record at now + (fs, delta, eps). A record that cannot take place goes to a scratch area."""
+    if fs == 0:
+        if delta == 0 and eps <= 1:
+            return vec_push(CB_EPS_BASE)
+        if delta == 1 and eps == 0:
+            return vec_push(CB_DELTA_BASE)
+    s = slot_after(fs, delta, eps)
+    if s == 0:
+        return CB_SCRATCH
+    st32(s + S_LIVE, ld32(s + S_LIVE) + 1)
+    return vec_push(s + S_BASE)
+
+
+# ---- drives -----------------------------------------------------------------------------------------------------------------
+
+
+@export
+def k_drive_eps(net: i32, addr: i32, size: i32, val: i64) -> None:
+    """Schedule a store of size 1, 2, 4 or 8 bytes one epsilon from now."""
+    r = ld32(CB_EPS_CUR)
+    if r == ld32(CB_EPS_END):
+        r = vec_grow(CB_EPS_BASE)
+    st32(CB_EPS_CUR, r + D_SIZE)
+    st32(r + D_NET, net)
+    st32(r + D_ADDR, addr)
+    st32(r + D_KIND, size)
+    st32(r + D_DRIVER, ld32(CB_CUR_ID))
+    st64(r + D_VAL, val)
+
+
+@export
+def k_drive_delta(net: i32, addr: i32, size: i32, val: i64) -> None:
+    """Schedule a store of size 1, 2, 4 or 8 bytes one delta from now."""
+    r = ld32(CB_DELTA_CUR)
+    if r == ld32(CB_DELTA_END):
+        r = vec_grow(CB_DELTA_BASE)
+    st32(CB_DELTA_CUR, r + D_SIZE)
+    st32(r + D_NET, net)
+    st32(r + D_ADDR, addr)
+    st32(r + D_KIND, size)
+    st32(r + D_DRIVER, ld32(CB_CUR_ID))
+    st64(r + D_VAL, val)
+
+
+@export
+def k_drive(net: i32, addr: i32, size: i32, val: i64, fs: i64, delta: i32, eps: i32) -> None:
+    """Schedule a store of size 1, 2, 4 or 8 bytes at now + (fs, delta, eps)."""
+    r = record_after(fs, delta, eps)
+    st32(r + D_NET, net)
+    st32(r + D_ADDR, addr)
+    st32(r + D_KIND, size)
+    st32(r + D_DRIVER, ld32(CB_CUR_ID))
+    st64(r + D_VAL, val)
+
+
+@export
+def k_drive_mem(net: i32, addr: i32, n: i32, src: i32, fs: i64, delta: i32, eps: i32) -> None:
+    """Schedule a store of n bytes at now + (fs, delta, eps); they are copied from src now."""
+    copy = k_alloc(n)
+    if copy == 0:
+        return
+    memcpy(copy, src, n)
+    r = record_after(fs, delta, eps)
+    if r == CB_SCRATCH:
+        k_free(copy)
+    st32(r + D_NET, net)
+    st32(r + D_ADDR, addr)
+    st32(r + D_KIND, DK_MEM)
+    st32(r + D_DRIVER, ld32(CB_CUR_ID))
+    st32(r + D_VAL, copy)
+    st32(r + D_LEN, n)
+
+
+def drive_bits(net: i32, addr: i32, bit: i32, width: i32, val: i64, fs: i64, delta: i32, eps: i32) -> None:
+    r = record_after(fs, delta, eps)
+    st32(r + D_NET, net)
+    st32(r + D_ADDR, addr)
+    st32(r + D_KIND, DK_BITS | bit << 8 | width << 16)
+    st32(r + D_DRIVER, ld32(CB_CUR_ID))
+    st64(r + D_VAL, val)
+
+
+@export
+def k_drive_bits(net: i32, addr: i32, bit: i32, width: i32, val: i64, fs: i64, delta: i32, eps: i32) -> None:
+    """Schedule a store of 1..64 bits at bit offset `bit` (any size) from addr, at now + (fs, delta, eps). What spans nine bytes becomes two records."""
+    addr = u32(addr + (bit >> 3))
+    bit = bit & 7
+    if bit + width > 64:
+        low = u32(64 - bit)
+        drive_bits(net, addr + 8, 0, u32(width - low), val >> low, fs, delta, eps)
+        width = low
+    drive_bits(net, addr, bit, width, val, fs, delta, eps)
+
+
+# ---- timed waits --------------------------------------------------------------------------------------------------------------
+
+
+@export
+def k_wait_time(proc: i32, fs: i64, delta: i32, eps: i32) -> None:
+    """The process wakes at now + (fs, delta, eps) unless something else wakes it before."""
+    p = waiting_proc(proc)
+    v = 0
+    if fs == 0:
+        if delta == 0 and eps <= 1:
+            v = CB_EPS_BASE
+        elif delta == 1 and eps == 0:
+            v = CB_DELTA_BASE
+    if v == 0:
+        s = slot_after(fs, delta, eps)
+        if s == 0:
+            return
+        st32(s + S_LIVE, ld32(s + S_LIVE) + 1)
+        st32(p + P_SLOT, s)
+        st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_TIME)
+        v = s + S_BASE
+    r = vec_push(v)
+    st32(r + D_NET, p)
+    st32(r + D_ADDR, 0)
+    st32(r + D_KIND, DK_WAKE)
+    st32(r + D_DRIVER, ld32(CB_CUR_ID))
+    st64(r + D_VAL, ld32_64(p + P_ACT))
+
+
+def cancel_time(p: i32) -> None:
+    """The timed wait of p no longer counts; a slot with nothing else in it disappears, so that it cannot advance time."""
+    s = ld32(p + P_SLOT)
+    st32(p + P_SLOT, 0)
+    live = ld32(s + S_LIVE) - 1
+    st32(s + S_LIVE, live)
+    if live == 0:
+        slot_unqueue(s)
+        slot_recycle(s)
+
+
+@export
+def k_host_at(fs: i64) -> None:
+    """The host wants control (HOST_AT) when the absolute time fs has come, before anything is applied. Not for the present or the past."""
+    if fs <= ld64(CB_FS):
+        return
+    s = slot_at(fs, 0, 0)
+    if s == 0 or ld32(s + S_HOST):
+        return
+    st32(s + S_HOST, 1)
+    st32(s + S_LIVE, ld32(s + S_LIVE) + 1)
+
+
+def wheel_init() -> None:
+    """Empty vectors, hash and heap. The heap (memory) must be ready."""
+    for i in range(2):
+        v = CB_EPS_BASE if i == 0 else CB_DELTA_BASE
+        base = k_alloc(64 * D_SIZE)
+        st32(v + V_BASE, base)
+        st32(v + V_CUR, base)
+        st32(v + V_END, base + 64 * D_SIZE)
+    spare = k_alloc(64 * D_SIZE)
+    st32(CB_SPARE_BASE, spare)
+    st32(CB_SPARE_END, spare + 64 * D_SIZE)
+    st32(CB_SLOT_HASH_BITS, 6)
+    st32(CB_SLOT_HASH, k_alloc0(4 << 6))
+    st32(CB_HEAP_ARR, k_alloc(4 * 32))
+    st32(CB_HEAP_CAP, 32)
+    st64(CB_TOP_FS, NEVER)
+    memset(CB_SCRATCH, 0, 64)
