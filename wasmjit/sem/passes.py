@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .analysis import frame_layout, liveness, map_term, resume_block, reverse_postorder, successors
-from .fold import EFFECT_FREE
+from .fold import EFFECT_FREE, FOLD
 from .mir import Block, Body, Br, CallS, CondBr, Op, Switch, Term, Val, Wait
 from .verify import verify
 
@@ -22,6 +22,7 @@ def finish_body(body: Body, next_id: int, check: bool) -> int:
     while changed:
         changed = _drop_constant_params(body)
         if changed:
+            next_id = _fold_ops(body, next_id)
             _fold_branches(body)
             _prune(body)
     _merge_chains(body)
@@ -186,6 +187,27 @@ def _drop_params(body: Body, dropped: dict[int, list[bool]]) -> None:
         keep = dropped.get(b.id)
         if keep is not None:
             b.params = [p for p, k in zip(b.params, keep, strict=True) if k]
+
+
+def _fold_ops(body: Body, next_id: int) -> int:
+    """Pure operations all of whose operands have become constant."""
+    val: dict[int, Val] = {}
+    for b in body.blocks:
+        for op in b.ops:
+            fold = FOLD.get(op.code)
+            if fold is None:
+                continue
+            args = [a if a.const is not None else val.get(a.id, a) for a in op.args]
+            if all(a.const is not None for a in args):
+                dst = op.dsts[0]
+                out = fold((dst.ty,), [a.ty for a in args], [a.const for a in args], op.attr)[0]
+                val[dst.id] = Val(next_id, dst.ty, out)
+                next_id += 1
+    if val:
+        _substitute(body, val)
+        for b in body.blocks:
+            b.ops = [op for op in b.ops if len(op.dsts) != 1 or op.dsts[0].id not in val]
+    return next_id
 
 
 def _merge_chains(body: Body) -> None:
