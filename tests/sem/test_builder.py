@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -194,11 +195,6 @@ def test_constant_arguments_fold_through_joins() -> None:
     assert body.blocks[-1].term.vals[0].const == 7  # type: ignore[union-attr]
 
 
-def process() -> tuple[BodyBuilder, list[object]]:
-    b = BodyBuilder("p", "process")
-    return b, [b.param(I64)]
-
-
 def test_resume_points_are_numbered_and_live_values_have_slots() -> None:
     b = BodyBuilder("p", "process")
     p = b.param(I64)
@@ -223,22 +219,23 @@ def test_resume_points_are_numbered_and_live_values_have_slots() -> None:
     assert frame is not None and frame.params == [FRAME_HEADER]
     assert frame.slots[p.id] == FRAME_HEADER
     spans = sorted((frame.slots[v.id], frame.slots[v.id] + v.ty.nbytes) for v in (p, x, y))
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False)) and all(s % 8 == 0 for s, _ in spans)
+    assert all(a[1] <= b[0] for a, b in pairwise(spans)) and all(s % 8 == 0 for s, _ in spans)
     assert frame.size % 16 == 0 and frame.size >= spans[-1][1]
 
 
 def test_values_of_different_resume_points_share_a_slot() -> None:
     b = BodyBuilder("p", "process")
-    blocks = [b.new_block() for _ in range(3)]
-    for i, blk in enumerate(blocks):
-        b.set_block(blk)
-        if i:
-            b.op("stt", (), (b.ctx(), x), 100 + i)  # noqa: F821
-        if i == 2:
-            b.halt()
-        else:
-            x = b.op("ldt", I64, (b.ctx(),), 8 * i)
-            b.wait(blocks[i + 1])
+    one, two, three = b.new_block(), b.new_block(), b.new_block()
+    b.set_block(one)
+    x = b.op("ldt", I64, (b.ctx(),), 0)
+    b.wait(two)
+    b.set_block(two)
+    b.op("stt", (), (b.ctx(), x), 104)
+    y = b.op("ldt", I64, (b.ctx(),), 8)
+    b.wait(three)
+    b.set_block(three)
+    b.op("stt", (), (b.ctx(), y), 112)
+    b.halt()
     body = b.finish()
     assert body.frame is not None and len(set(body.frame.slots.values())) == 1
 

@@ -40,8 +40,8 @@ class Env(ABC):
     u16: memoryview
     u32: memoryview
     u64: memoryview
-    f32: memoryview
-    f64: memoryview
+    f32: memoryview[float]
+    f64: memoryview[float]
 
     def __init__(self, kernel: Mapping[str, Callable[..., Any]], guest_lo: int) -> None:
         self.guest_lo = guest_lo
@@ -80,7 +80,7 @@ class Env(ABC):
     def bind_memory(self, buffer: Any) -> None:
         """(Re)takes the views; `buffer` is the whole linear memory, its length a multiple of 8."""
         self.u8 = memoryview(buffer).cast("B")
-        self.u16, self.u32, self.u64 = (self.u8.cast(c) for c in "HIQ")
+        self.u16, self.u32, self.u64 = self.u8.cast("H"), self.u8.cast("I"), self.u8.cast("Q")
         self.f32, self.f64 = self.u8.cast("f"), self.u8.cast("d")
         self.ns.update(m8=self.u8, m16=self.u16, m32=self.u32, m64=self.u64, mf32=self.f32, mf64=self.f64, MEND=len(self.u8))
 
