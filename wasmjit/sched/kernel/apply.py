@@ -19,7 +19,6 @@ from wasmjit.sched.descriptors import (
     D_NET,
     D_SIZE,
     D_VAL,
-    DK_BITS,
     DK_MEM,
     DK_WAKE,
     N_ADDR,
@@ -47,6 +46,7 @@ from wasmjit.sched.intrinsics import (
     ld32_64,
     ld64,
     memcpy,
+    select,
     st8,
     st16,
     st32,
@@ -136,10 +136,10 @@ def k_store_net_bits(net: i32, addr: i32, bit: i32, width: i32, val: i64) -> Non
     at = addr + (bit >> 3)
     n = ((bit & 7) + width + 7) >> 3
     last = u32(at + n - 1)
-    low = load_bytes(at, n if n < 8 else 8)
+    low = load_bytes(at, select(n < 8, n, 8))
     high = ld8(last)
     put_bits(addr, bit, width, val)
-    if low != load_bytes(at, n if n < 8 else 8) or high != ld8(last):
+    if low != load_bytes(at, select(n < 8, n, 8)) or high != ld8(last):
         net_changed(na)
 
 

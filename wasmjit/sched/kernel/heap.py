@@ -32,7 +32,24 @@ from wasmjit.sched.control import (
     STOP_FAULT,
     STOP_LIMIT,
 )
-from wasmjit.sched.intrinsics import clz32, ctz32, export, i32, i64, inline, ld32, ld64, memcpy, memory_grow, memory_size, memset, st32, st64, u32
+from wasmjit.sched.intrinsics import (
+    clz32,
+    ctz32,
+    export,
+    i32,
+    i64,
+    inline,
+    ld32,
+    ld64,
+    memcpy,
+    memory_grow,
+    memory_size,
+    memset,
+    select,
+    st32,
+    st64,
+    u32,
+)
 
 B_SIZE = 0  # total size | BF_*
 B_PREV = 4  # block before it in memory (large blocks)
@@ -140,9 +157,7 @@ def grow_heap(total: i32) -> i32:
     if limit == 0:
         limit = 0xFFFF0000
     pages = u32((total + 32 + 65535) >> 16)
-    want = pages
-    if want < MIN_GROW:
-        want = MIN_GROW
+    want = select(pages < MIN_GROW, MIN_GROW, pages)
     if now + want * 65536 > limit:
         want = pages
         if now + want * 65536 > limit:
@@ -211,9 +226,7 @@ def take_large(total: i32) -> i32:
 
 def refill_small(total: i32) -> i32:
     """A fresh item of a small class, from a new slab; 0 when memory is exhausted."""
-    slab = total * 32
-    if slab < 4096:
-        slab = 4096
+    slab = select(total < 128, 4096, total * 32)
     b = take_large(slab)
     if b == 0:
         return 0
@@ -237,9 +250,7 @@ def k_alloc(n: i32) -> i32:
     """n bytes, not zeroed, 16-byte aligned; 0 (and CB_LIMIT) when memory is exhausted. Also k_alloc(0) gives an address of its own."""
     b = 0
     if n <= SMALL_MAX:
-        total = (n + 31) & SIZE_MASK
-        if total < 32:
-            total = 32
+        total = select(n == 0, 32, (n + 31) & SIZE_MASK)
         head = CB_SMALL + (total >> 4) * 4
         b = ld32(head)
         if b:
@@ -328,8 +339,7 @@ def k_realloc(p: i32, n: i32) -> i32:
     if q == 0:
         return 0
     keep = ld32(b + B_ASKED)
-    if n < keep:
-        keep = n
+    keep = select(n < keep, n, keep)
     memcpy(q, p, keep)
     k_free(p)
     return q

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from wasmjit.sched.control import (
     CB_C_ACT0,
+    CB_C_DEOPTS,
     CB_C_SPAWNS,
     CB_CUR,
-    CB_C_DEOPTS,
     CB_CUR_ID,
     CB_DYN_DIR,
     CB_DYN_DIR_CAP,
@@ -53,7 +53,6 @@ from wasmjit.sched.descriptors import (
     J_REFS,
     J_SIZE,
     J_WAITER,
-    JOIN_ALL,
     JOIN_ANY,
     JOIN_NONE,
     P_ACT,
@@ -346,6 +345,7 @@ def kill_descendants(root: i32) -> None:
 @host_import
 def h_deopt(proc: i32) -> i32:
     """Compiled code has given up in the middle of an activation: the interpreter continues it from the frame; the status as if the code had returned it."""
+    raise NotImplementedError
 
 
 def activation_over(p: i32, status: i32) -> None:

@@ -47,7 +47,7 @@ from wasmjit.sched.descriptors import (
     W_OLD,
     W_PROC,
 )
-from wasmjit.sched.intrinsics import export, i32, inline, ld32, ld64, st32, st64
+from wasmjit.sched.intrinsics import export, i32, inline, ld32, ld64, select, st32, st64
 from wasmjit.sched.kernel.heap import k_free
 from wasmjit.sched.kernel.waits import drop_nodes, event_bucket, load_bytes, mem_equal, queue_unlink
 from wasmjit.sched.kernel.wheel import cancel_time, proc_ptr
@@ -173,9 +173,7 @@ def node_hit(w: i32) -> i32:
     copy = ld32(w + W_COPY)
     if copy:
         return mem_equal(addr, copy, n) == 0
-    if n > 8:
-        n = 8
-    now = load_bytes(addr, n)
+    now = load_bytes(addr, select(n > 8, 8, n))
     old = ld64(w + W_OLD)
     if edge == 0:
         return now != old

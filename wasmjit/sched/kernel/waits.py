@@ -35,7 +35,7 @@ from wasmjit.sched.descriptors import (
     W_PROC,
     W_SIZE,
 )
-from wasmjit.sched.intrinsics import export, i32, i64, inline, ld8_64, ld16_64, ld32, ld32_64, ld64, memcpy, st32, st64, u32, u64
+from wasmjit.sched.intrinsics import export, i32, i64, inline, ld8_64, ld16_64, ld32, ld32_64, ld64, memcpy, select, st32, st64, u32, u64
 from wasmjit.sched.kernel.heap import k_alloc, k_free
 from wasmjit.sched.kernel.wheel import waiting_proc
 
@@ -121,9 +121,7 @@ def k_wait_dyn(proc: i32, net: i32, addr: i32, size: i32, edge: i32) -> None:
                 memcpy(copy, addr, size)
             st32(w + W_COPY, copy)
         else:
-            if size > 8:
-                size = 8
-            st64(w + W_OLD, load_bytes(addr, size))
+            st64(w + W_OLD, load_bytes(addr, select(size > 8, 8, size)))
     last = ld32(head)
     if last:
         first = ld32(last + W_NEXT)

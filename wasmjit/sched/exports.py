@@ -1,0 +1,49 @@
+"""Signatures of what restricted-Python modules export, for code that calls them (MIR operation `rt`, imports of compiled modules under namespace `k`).
+
+    EXPORTS["k_drive_eps"]      # Signature(params=("i32", "i32", "i32", "i64"), result="")
+    signatures(my_modules)      # the same for other modules, e.g. the runtime library
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+from typing import Any
+
+from wasmjit.sched.kernel import MODULES
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Types are 'i32', 'i64' or 'f64'; `result` is '' for none."""
+
+    params: tuple[str, ...]
+    result: str
+
+
+def exported(modules: Iterable[ModuleType]) -> dict[str, Callable[..., Any]]:
+    """The @export functions defined in the modules, by name. Raises ValueError when two have one name."""
+    out: dict[str, Callable[..., Any]] = {}
+    for m in modules:
+        for fn in vars(m).values():
+            if not isinstance(fn, FunctionType) or not getattr(fn, "__kernel_export__", False) or fn.__module__ != m.__name__:
+                continue
+            if out.setdefault(fn.__name__, fn) is not fn:
+                raise ValueError(f"{fn.__name__} is exported twice")
+    return out
+
+
+def signature(fn: Callable[..., Any]) -> Signature:
+    """Signature of a restricted-Python function, read from its annotations."""
+    notes = dict(fn.__annotations__)
+    result = notes.pop("return", "None")
+    return Signature(tuple(str(t) for t in notes.values()), "" if result in ("None", None) else str(result))
+
+
+def signatures(modules: Iterable[ModuleType]) -> dict[str, Signature]:
+    """Name to signature of every @export function of the modules."""
+    return {name: signature(fn) for name, fn in exported(modules).items()}
+
+
+EXPORTS: dict[str, Signature] = signatures(MODULES)
