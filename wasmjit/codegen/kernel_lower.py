@@ -355,6 +355,8 @@ class FunctionLowering:
             self.close()
         elif isinstance(node, ast.BoolOp):
             self.boolop(node, t)
+        elif isinstance(node, ast.Call) and self.is_select(node):
+            self.select(node, t)
         else:
             self.leaf(node)
             if natural == "i32" and t == "i64":
@@ -373,16 +375,16 @@ class FunctionLowering:
         else:
             raise self.error(node, f"{type(node).__name__} is outside restricted Python")
 
-    def const(self, node: ast.expr, value: int | float, t: str, wrapped: bool) -> None:
+    def const(self, node: ast.expr, value: float, t: str, wrapped: bool) -> None:
         if t == "f64":
             self.code.f64_const(float(value))
             return
-        if isinstance(value, float):
+        if not isinstance(value, int):
             raise self.error(node, f"{value} is an f64 where an {t} is wanted")
         limit = MASK32 if t == "i32" else MASK64
         if not wrapped and not 0 <= value <= limit:
             raise self.error(node, f"the constant {value} is no unsigned {t} (negative numbers only inside u32()/u64())")
-        (self.code.i32_const if t == "i32" else self.code.i64_const)(value & limit)
+        (self.code.i32_const if t == "i32" else self.code.i64_const)(int(value) & limit)
 
     def binop(self, node: ast.BinOp, t: str, wrapped: bool) -> None:
         op = type(node.op)
@@ -531,7 +533,10 @@ class FunctionLowering:
         if spec.form in ("u32", "u64"):
             return self.wrap(args[0], spec.result)
         if spec.form == "select":
-            return self.select(node)
+            t = self.scope.type_of(node)
+            t = "i32" if t in ("int", None) else str(t)
+            self.select(node, t)
+            return t
         if spec.form in ("load", "store"):
             offset = self.address(args[0])
             if spec.form == "store":
@@ -579,10 +584,12 @@ class FunctionLowering:
             self.expr(arg, result, True)
         return result
 
-    def select(self, node: ast.Call) -> str:
+    def is_select(self, node: ast.Call) -> bool:
+        spec = getattr(self.scope.src.lookup(node.func), "__kernel_intrinsic__", None)
+        return spec is not None and spec.form == "select" and len(node.args) == 3 and not node.keywords
+
+    def select(self, node: ast.Call, t: str) -> None:
         cond, a, b = node.args
-        t = self.scope.type_of(node)
-        t = "i32" if t in ("int", None) else str(t)
         ordered = any(isinstance(n, ast.Call) for x in node.args for n in ast.walk(x))
         if ordered:  # CPython evaluates the condition first
             tmp = self.new_local("i32")
@@ -595,7 +602,6 @@ class FunctionLowering:
         else:
             self.test(cond)
         self.code.op(w.SELECT)
-        return t
 
 
 _SPECIAL: dict[str, Callable[[w.CodeBuf], Any]] = {

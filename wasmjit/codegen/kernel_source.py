@@ -40,7 +40,7 @@ class Source:
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.fn = fn
-        code = fn.__code__  # type: ignore[attr-defined]
+        code = fn.__code__
         self.file: str = code.co_filename
         self.name: str = fn.__name__
         node = None
@@ -51,8 +51,8 @@ class Source:
             ast.increment_lineno(tree, code.co_firstlineno - 1)
             node = next(n for n in tree.body if isinstance(n, ast.FunctionDef))
         self.node: ast.FunctionDef = node
-        self.names: dict[str, Any] = fn.__globals__  # type: ignore[attr-defined]
-        if fn.__closure__:  # type: ignore[attr-defined]
+        self.names: dict[str, Any] = fn.__globals__
+        if fn.__closure__:
             self.names = {**self.names, **inspect.getclosurevars(fn).nonlocals}
         a = node.args
         if a.posonlyargs or a.kwonlyargs or a.vararg or a.kwarg or a.defaults:
@@ -233,8 +233,6 @@ class Scope:
         if value is not None:
             if isinstance(value, float):
                 return "f64"
-            if not -(1 << 63) <= value <= MASK64:
-                raise self.src.error(node, f"the constant {value:#x} does not fit 64 bits")
             return "i64" if value > MASK32 or value < -(1 << 31) else "int"
         if isinstance(node, ast.Name):
             if node.id not in self.types:

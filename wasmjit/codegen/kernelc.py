@@ -106,9 +106,9 @@ def exported_functions(modules: Iterable[ModuleType]) -> dict[str, Callable[...,
     out: dict[str, Callable[..., Any]] = {}
     for m in modules:
         for fn in vars(m).values():
-            if isinstance(fn, FunctionType) and getattr(fn, "__kernel_export__", False) and fn.__module__ == m.__name__:
-                if out.setdefault(fn.__name__, fn) is not fn:
-                    raise source(fn).error(None, f"{fn.__name__} is exported twice")
+            own = isinstance(fn, FunctionType) and fn.__module__ == m.__name__ and hasattr(fn, "__kernel_export__")
+            if own and out.setdefault(fn.__name__, fn) is not fn:
+                raise source(fn).error(None, f"{fn.__name__} is exported twice")
     return out
 
 

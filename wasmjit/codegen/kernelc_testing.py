@@ -110,7 +110,7 @@ def run_wasm(intr: Any, fn: Callable[..., Any], args: Sequence[Any], memory: byt
 
 def run_both(
     fn: Callable[..., Any],
-    *args: int | float,
+    *args: float,
     memory: bytes = b"",
     host: HostTable | Callable[[], HostTable] | None = None,
     table: Sequence[Callable[..., Any] | None] = (),

@@ -91,11 +91,15 @@ class Engine:
         self.wasm_stack = wasm_stack
         self.key = f"wasmtime {library_id()} {sys.platform} {opt_level} {epoch} {fuel} {wasm_stack} {reservation} {perfmap}".encode()
         """What compiled code depends on besides the wasm bytes: for cache keys. wasmtime itself checks the CPU features when it deserialises."""
-        self.raw = wasmtime.Engine(c)
+        self.raw = wb.wasm_engine_new_with_config(c._consume())
+
+    def __del__(self, delete: Any = lib.wasm_engine_delete, exiting: Any = sys.is_finalizing) -> None:
+        if not exiting() and hasattr(self, "raw"):
+            delete(self.raw)
 
     def increment_epoch(self) -> None:
         """Advance the epoch; may be called from any thread."""
-        self.raw.increment_epoch()
+        wb.wasmtime_engine_increment_epoch(self.raw)
 
     def store(self) -> Store:
         return Store(self)
@@ -112,27 +116,34 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.raw = wasmtime.Store(engine.raw)
-        self.p_ctx = c_void_p(ctypes.cast(self.raw._context(), c_void_p).value)
+        self.raw = wb.wasmtime_store_new(engine.raw, None, ctypes.CFUNCTYPE(None, c_void_p)())
+        self.context = wb.wasmtime_store_context(self.raw)
+        self.p_ctx = c_void_p(ctypes.cast(self.context, c_void_p).value)
         self.trap = (c_size_t * 1)()
         self.p_trap = c_void_p(ctypes.addressof(self.trap))
         self.pending: BaseException | None = None
         self.keep: list[Any] = []
 
+    def __del__(self, delete: Any = lib.wasmtime_store_delete, exiting: Any = sys.is_finalizing) -> None:
+        if not exiting() and hasattr(self, "raw"):
+            delete(self.raw)
+
     def set_fuel(self, fuel: int) -> None:
         """Fuel for the engine's `fuel=True`; a store starts with none. Used up: trap 'out_of_fuel'."""
-        self.raw.set_fuel(fuel)
+        check_error(_address(wb.wasmtime_context_set_fuel(self.context, fuel)))
 
     def get_fuel(self) -> int:
-        return self.raw.get_fuel()
+        fuel = ctypes.c_uint64()
+        check_error(_address(wb.wasmtime_context_get_fuel(self.context, byref(fuel))))
+        return fuel.value
 
     def set_epoch_deadline(self, ticks: int) -> None:
         """Trap 'interrupt' after that many `increment_epoch` from now; needs the engine's `epoch=True`."""
-        self.raw.set_epoch_deadline(ticks)
+        wb.wasmtime_context_set_epoch_deadline(self.context, ticks)
 
     def set_limits(self, memory_size: int = -1, table_elements: int = -1, instances: int = -1) -> None:
         """Upper bounds in bytes, elements, instances; -1: wasmtime's default."""
-        self.raw.set_limits(memory_size=memory_size, table_elements=table_elements, instances=instances)
+        wb.wasmtime_store_limiter(self.raw, memory_size, table_elements, instances, -1, -1)
 
 
 class Module:
@@ -143,8 +154,9 @@ class Module:
         self.raw = raw
         self.imports = self._imports()
 
-    def __del__(self) -> None:
-        wb.wasmtime_module_delete(self.raw)
+    def __del__(self, delete: Any = lib.wasmtime_module_delete, exiting: Any = sys.is_finalizing) -> None:
+        if not exiting():  # at exit the operating system is faster, and ctypes is half gone
+            delete(self.raw)
 
     def _imports(self) -> list[tuple[str, str]]:
         vec = wb.wasm_importtype_vec_t()
@@ -181,7 +193,7 @@ def _address(ptr: Any) -> int | None:
 def _module(engine: Engine, data: bytes, make: Callable[..., Any]) -> Module:
     out = POINTER(wb.wasmtime_module_t)()
     buf = ctypes.cast(c_char_p(bytes(data)), POINTER(ctypes.c_uint8))
-    check_error(_address(make(engine.raw.ptr(), buf, len(data), byref(out))))
+    check_error(_address(make(engine.raw, buf, len(data), byref(out))))
     return Module(engine, out)
 
 
@@ -201,7 +213,7 @@ def deserialize_module(engine: Engine, data: bytes) -> Module:
 def validate(engine: Engine, wasm: bytes) -> None:
     """Raises WasmError when the bytes are no valid module under this engine's features."""
     buf = ctypes.cast(c_char_p(bytes(wasm)), POINTER(ctypes.c_uint8))
-    check_error(_address(wb.wasmtime_module_validate(engine.raw.ptr(), buf, len(wasm))))
+    check_error(_address(wb.wasmtime_module_validate(engine.raw, buf, len(wasm))))
 
 
 class Instance:

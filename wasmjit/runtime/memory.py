@@ -46,7 +46,7 @@ class LinearMemory:
         ty = ctypes.POINTER(wb.wasm_memorytype_t)()
         check_error(ctypes.cast(wb.wasmtime_memorytype_new(pages, True, limit, False, False, 16, byref(ty)), c_void_p).value)
         self.raw = wb.wasmtime_memory_t()
-        error = wb.wasmtime_memory_new(ctypes.cast(store.p_ctx, ctypes.POINTER(wb.wasmtime_context_t)), ty, byref(self.raw))
+        error = wb.wasmtime_memory_new(store.context, ty, byref(self.raw))
         wb.wasm_memorytype_delete(ty)
         check_error(ctypes.cast(error, c_void_p).value)
         self._p_raw = c_void_p(addressof(self.raw))
@@ -112,7 +112,7 @@ class Table:
         limits = wb.wasm_limits_t(size, 0xFFFFFFFF if maximum is None else maximum)
         ty = wb.wasm_tabletype_new(wb.wasm_valtype_new(129), byref(limits))
         self.raw = wb.wasmtime_table_t()
-        error = wb.wasmtime_table_new(ctypes.cast(store.p_ctx, ctypes.POINTER(wb.wasmtime_context_t)), ty, byref(self._val), byref(self.raw))
+        error = wb.wasmtime_table_new(store.context, ty, byref(self._val), byref(self.raw))
         wb.wasm_tabletype_delete(ty)
         check_error(ctypes.cast(error, c_void_p).value)
         self._p_raw = c_void_p(addressof(self.raw))
@@ -148,7 +148,7 @@ class Table:
         """The function in an entry, None if null. IndexError outside the table."""
         val = wb.wasmtime_val_t()
         if not 0 <= index < self._size or not wb.wasmtime_table_get(
-            ctypes.cast(self.store.p_ctx, ctypes.POINTER(wb.wasmtime_context_t)), byref(self.raw), index, byref(val)
+            self.store.context, byref(self.raw), index, byref(val)
         ):
             raise IndexError(f"table index {index} is outside 0..{self._size - 1}")
         raw = wb.wasmtime_func_t.from_buffer_copy(val.of.funcref)
@@ -165,8 +165,7 @@ class Global:
         self._val.of.i32 = value
         ty = wb.wasm_globaltype_new(wb.wasm_valtype_new(0), 1)
         self.raw = wb.wasmtime_global_t()
-        context = ctypes.cast(store.p_ctx, ctypes.POINTER(wb.wasmtime_context_t))
-        error = wb.wasmtime_global_new(context, ty, byref(self._val), byref(self.raw))
+        error = wb.wasmtime_global_new(store.context, ty, byref(self._val), byref(self.raw))
         wb.wasm_globaltype_delete(ty)
         check_error(ctypes.cast(error, c_void_p).value)
         self._p_raw, self._p_val = c_void_p(addressof(self.raw)), c_void_p(addressof(self._val))
