@@ -238,8 +238,9 @@ def test_an_undeclared_variable_is_refused(tmp_path: Path) -> None:
     writer.change(0, 99, 1)
     with pytest.raises(WaveError, match="undeclared variable 99"):
         writer.change(1, 0, 1)
-    writer._pending.clear()
-    writer.close()
+    with pytest.raises(WaveError, match="undeclared variable 99"):
+        writer.close()
+    assert writer.closed and open_wave(tmp_path / "w.vcd").change_count == 0
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

@@ -123,11 +123,13 @@ class StepWriter:
             return
         self._closed = True
         _open.pop(id(self), None)
-        if self._declared:
-            self._now = max(self._now, 0)
-            self._end_step()
         end = None if time_fs is None else time_fs // self._scale
-        self._finish(end if end is not None and end > self._now else None)
+        try:
+            if self._declared:
+                self._now = max(self._now, 0)
+                self._end_step()
+        finally:
+            self._finish(end if end is not None and end > self._now else None)
 
     # -- steps ---------------------------------------------------------------------------------------------------------------------
 
