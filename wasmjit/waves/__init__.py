@@ -10,9 +10,10 @@ from wasmjit.waves.compare import Difference, Window, compare
 from wasmjit.waves.convert import create_writer, write_wave
 from wasmjit.waves.data import Limits, Signal, WaveData
 from wasmjit.waves.dump import DumpControl, DumpRequest, DumpState, Selection
-from wasmjit.waves.images import ArrayShape, BitsShape, ImageDecoder, RealShape, Shape
+from wasmjit.waves.images import ArrayShape, BitsShape, ImageDecoder, RealShape, RecordShape, Shape
 from wasmjit.waves.model import ScopeDecl, Value, VarDecl, WaveError, WaveWriter
 from wasmjit.waves.read import open_wave
+from wasmjit.waves.shapes import shape_of
 from wasmjit.waves.trace import SignalTrace
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ImageDecoder",
     "Limits",
     "RealShape",
+    "RecordShape",
     "ScopeDecl",
     "Selection",
     "Shape",
@@ -39,5 +41,6 @@ __all__ = [
     "compare",
     "create_writer",
     "open_wave",
+    "shape_of",
     "write_wave",
 ]

@@ -51,12 +51,19 @@ class ArrayShape:
     step: int = 1
 
 
-Shape = BitsShape | RealShape | ArrayShape
+@dataclass(frozen=True, slots=True)
+class RecordShape:
+    """Parts that are shown as variables of their own: (name, byte offset, shape)."""
+
+    fields: tuple[tuple[str, int, Shape], ...]
+
+
+Shape = BitsShape | RealShape | ArrayShape | RecordShape
 
 
 @dataclass(frozen=True, slots=True)
 class ImageVar:
-    """One waveform variable cut out of an image: name suffix ('' or '[3]'), kind class, width in bits, decoder."""
+    """One waveform variable cut out of an image: name suffix ('', '[3]', '.field'), kind class, width in bits, decoder."""
 
     suffix: str
     real: bool
@@ -131,6 +138,9 @@ def _walk(shape: Shape, base: int, suffix: str) -> Iterator[ImageVar]:
         for index in range(shape.count):
             at = base + shape.offset + index * shape.stride
             yield from _walk(shape.element, at, f"{suffix}[{shape.first + index * shape.step}]")
+    elif isinstance(shape, RecordShape):
+        for name, offset, part in shape.fields:
+            yield from _walk(part, base + offset, f"{suffix}.{name}")
     elif isinstance(shape, RealShape):
         yield ImageVar(suffix, True, 64, compile_real(shape, base))
     else:
