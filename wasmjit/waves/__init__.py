@@ -1,6 +1,7 @@
 """Waveforms: writing VCD and FST, the dump tasks, reading, comparing and converting.
 
 Writing: `SignalTrace` (memory images in), `DumpControl` ($dump tasks), `VcdWriter`, `FstWriter`, `create_writer`.
+`shapes.shape_of` (imported by itself, since it needs the IR) turns MLIR types into shapes.
 Reading: `open_wave`, `WaveData`. Tools: `compare`, `write_wave`.
 """
 
@@ -13,7 +14,6 @@ from wasmjit.waves.dump import DumpControl, DumpRequest, DumpState, Selection
 from wasmjit.waves.images import ArrayShape, BitsShape, ImageDecoder, RealShape, RecordShape, Shape
 from wasmjit.waves.model import ScopeDecl, Value, VarDecl, WaveError, WaveWriter
 from wasmjit.waves.read import open_wave
-from wasmjit.waves.shapes import shape_of
 from wasmjit.waves.trace import SignalTrace
 
 __all__ = [
@@ -41,6 +41,5 @@ __all__ = [
     "compare",
     "create_writer",
     "open_wave",
-    "shape_of",
     "write_wave",
 ]
