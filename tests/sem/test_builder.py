@@ -294,7 +294,7 @@ def test_verify_names_the_place_of_a_type_error() -> None:
     b.ret((y,))
     body = b.finish()
     body.blocks[0].ops.append(Op("add", (mirgen.fresh(body, I(9)),), (x, y)))
-    with pytest.raises(AssertionError, match=r"f \^0 op 1: .*add.*expected operands"):
+    with pytest.raises(AssertionError, match=r"f \^0 op 1 .*add.*expected operands"):
         verify(body)
 
 

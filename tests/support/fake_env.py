@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wasmjit.interp import Env, compile_body
+from wasmjit.interp import Env, compile_body, lazy
 from wasmjit.sem.mir import FRAME_PROC, STATUS_DONE, Body, CallSite, Service
 
 CTX = 0x1000
@@ -89,11 +89,7 @@ class FakeEnv(Env):
         return self.services[service.name]
 
     def function(self, key: str) -> Callable[..., tuple[Any, ...]]:
-        def call(*args: Any) -> tuple[Any, ...]:
-            result: tuple[Any, ...] = compile_body(self.bodies[key], self, self.count)(*args)
-            return result
-
-        return call
+        return lazy(self.bodies[key], self, self.count)
 
     def function_by_pointer(self, ptr: int, site: CallSite) -> Callable[..., tuple[Any, ...]]:
         key = self.pointers.get(ptr)

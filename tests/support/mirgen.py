@@ -19,7 +19,8 @@ from typing import Any
 
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.fold import FCMP, FOLD, ICMP
-from wasmjit.sem.mir import BOOL, F32, F64, A, Block, Body, Br, CondBr, I, Packing, Ret, Switch, Ty, Val, int_bytes
+from wasmjit.sem.mir import BOOL, F32, F64, A, Block, Body, Br, CondBr, I, Packing, Ret, Switch, Ty, Val, Wait, int_bytes
+from wasmjit.sem.passes import finish_body
 
 WIDTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 191, 192, 200)
 
@@ -507,3 +508,23 @@ def interpret_value(b: BodyBuilder, v: Val, vals: dict[int, Any]) -> Any:
         args = [interpret_value(b, a, vals) for a in op.args]
         vals[v.id] = FOLD[op.code]((v.ty,), [a.ty for a in op.args], args, op.attr)[0]
     return vals[v.id]
+
+
+def suspending(body: Body, rng: random.Random, key: str = "co") -> Body:
+    """An unfinished function body as a finished coroutine that waits at the start of random blocks (every value stays live there)."""
+    body.kind, body.key = "coroutine", key
+    top = 1 + max(
+        [v.id for b in body.blocks for op in b.ops for v in (*op.dsts, *op.args)] + [p.id for b in body.blocks for p in b.params] + [0]
+    )
+    for b in list(body.blocks[1:]):
+        if rng.random() < 0.4:
+            rest = Block(len(body.blocks))
+            rest.ops, rest.term = b.ops, b.term
+            b.ops, b.term = [], Wait(rest)
+            body.blocks.append(rest)
+    for b in body.blocks:
+        if b.term is not None:
+            for v in (*b.term.uses(), *(a for _, args in b.term.edges() for a in args)):
+                top = max(top, v.id + 1)
+    finish_body(body, top, check=True)
+    return body

@@ -431,8 +431,8 @@ class Generator:
         sections.sort(key=lambda s: s[0])
         out = [self._signature(name)]
         if self.count:
-            self.env.block_counts[body.key] = [0] * len(body.blocks)
-            out.append(f" BC = {self.env.name_of(self.env.block_counts[body.key])}")
+            counts = self.env.block_counts.setdefault(body.key, [0] * len(body.blocks))
+            out.append(f" BC = {self.env.name_of(counts, ('counts', body.key))}")
         token = load(self, I32, "frame", 0) if body.suspending else ""
         for base, shift in sorted(self._shifts):
             out.append(f" {base}{shift} = {base} >> {shift}")

@@ -41,28 +41,35 @@ def _need(cond: bool, what: str) -> None:
 
 def _sig(op: Op, args: tuple[Ty, ...], dsts: tuple[Ty, ...]) -> None:
     got_a, got_d = tuple(a.ty for a in op.args), tuple(d.ty for d in op.dsts)
-    _need(got_a == args, f"expected operands {args}, got {got_a}")
-    _need(got_d == dsts, f"expected results {dsts}, got {got_d}")
+    if got_a != args:
+        raise AssertionError(f"expected operands {args}, got {got_a}")
+    if got_d != dsts:
+        raise AssertionError(f"expected results {dsts}, got {got_d}")
 
 
 def _int(t: Ty) -> Ty:
-    _need(t.kind == "i", f"expected an integer, got {t}")
+    if t.kind != "i":
+        raise AssertionError(f"expected an integer, got {t}")
     return t
 
 
 def _float(t: Ty) -> Ty:
-    _need(t.kind == "f" and t.size in (32, 64), f"expected a float, got {t}")
+    if not (t.kind == "f" and t.size in (32, 64)):
+        raise AssertionError(f"expected a float, got {t}")
     return t
 
 
 def _image(t: Ty) -> Ty:
-    _need(t.kind == "a", f"expected an image, got {t}")
+    if t.kind != "a":
+        raise AssertionError(f"expected an image, got {t}")
     return t
 
 
 def _counts(op: Op, nargs: int, ndsts: int = 1) -> None:
-    _need(len(op.args) == nargs, f"expected {nargs} operands, got {len(op.args)}")
-    _need(len(op.dsts) == ndsts, f"expected {ndsts} results, got {len(op.dsts)}")
+    if len(op.args) != nargs:
+        raise AssertionError(f"expected {nargs} operands, got {len(op.args)}")
+    if len(op.dsts) != ndsts:
+        raise AssertionError(f"expected {ndsts} results, got {len(op.dsts)}")
 
 
 def _same(op: Op, n: int, kind: Callable[[Ty], Ty]) -> None:
@@ -74,8 +81,10 @@ def _same(op: Op, n: int, kind: Callable[[Ty], Ty]) -> None:
 def _icmp(op: Op) -> None:
     _counts(op, 2)
     t = op.args[0].ty
-    _need(op.attr in ICMP, f"unknown predicate {op.attr!r}")
-    _need(t.kind == "i" or (t.kind == "a" and op.attr in ("eq", "ne")), f"predicate {op.attr} on {t}")
+    if op.attr not in ICMP:
+        raise AssertionError(f"unknown predicate {op.attr!r}")
+    if not (t.kind == "i" or (t.kind == "a" and op.attr in ("eq", "ne"))):
+        raise AssertionError(f"predicate {op.attr} on {t}")
     _sig(op, (t, t), (BOOL,))
 
 
@@ -88,36 +97,42 @@ def _mux(op: Op) -> None:
 def _extract(op: Op) -> None:
     _counts(op, 1)
     a, k = _int(op.args[0].ty), _int(op.dsts[0].ty)
-    _need(isinstance(op.attr, int) and op.attr >= 0 and op.attr + k.size <= a.size, f"bits [{op.attr}, +{k.size}) of {a}")
+    if not (isinstance(op.attr, int) and op.attr >= 0 and op.attr + k.size <= a.size):
+        raise AssertionError(f"bits [{op.attr}, +{k.size}) of {a}")
 
 
 def _concat(op: Op) -> None:
     _need(len(op.args) >= 1 and len(op.dsts) == 1, "concat needs operands and one result")
     total = sum(_int(a.ty).size for a in op.args)
-    _need(op.dsts[0].ty == I(total), f"result {op.dsts[0].ty}, operands have {total} bits")
+    if op.dsts[0].ty != I(total):
+        raise AssertionError(f"result {op.dsts[0].ty}, operands have {total} bits")
 
 
 def _repl(op: Op) -> None:
     _counts(op, 1)
     a, d = _int(op.args[0].ty), _int(op.dsts[0].ty)
-    _need(d.size % a.size == 0, f"{d} is no multiple of {a}")
+    if d.size % a.size != 0:
+        raise AssertionError(f"{d} is no multiple of {a}")
 
 
 def _widen(op: Op) -> None:
     _counts(op, 1)
-    _need(_int(op.dsts[0].ty).size >= _int(op.args[0].ty).size, f"{op.args[0].ty} to narrower {op.dsts[0].ty}")
+    if _int(op.dsts[0].ty).size < _int(op.args[0].ty).size:
+        raise AssertionError(f"{op.args[0].ty} to narrower {op.dsts[0].ty}")
 
 
 def _bitcount(op: Op) -> None:
     _counts(op, 1)
     t = _int(op.args[0].ty)
-    _need(op.dsts[0].ty == (BOOL if op.code == "parity" else t), f"result {op.dsts[0].ty} for {t}")
+    if op.dsts[0].ty != (BOOL if op.code == "parity" else t):
+        raise AssertionError(f"result {op.dsts[0].ty} for {t}")
 
 
 def _fcmp(op: Op) -> None:
     _counts(op, 2)
     t = _float(op.args[0].ty)
-    _need(op.attr in FCMP, f"unknown predicate {op.attr!r}")
+    if op.attr not in FCMP:
+        raise AssertionError(f"unknown predicate {op.attr!r}")
     _sig(op, (t, t), (BOOL,))
 
 
@@ -133,7 +148,8 @@ def _convert(src: Callable[[Ty], Ty], dst: Callable[[Ty], Ty]) -> Callable[[Op],
 def _fixed(args: tuple[Ty, ...], dsts: tuple[Ty, ...], attr: Callable[[Any], bool] | None = None) -> Callable[[Op], None]:
     def check(op: Op) -> None:
         _sig(op, args, dsts)
-        _need(attr is None or attr(op.attr), f"bad attribute {op.attr!r}")
+        if not (attr is None or attr(op.attr)):
+            raise AssertionError(f"bad attribute {op.attr!r}")
 
     return check
 
@@ -141,11 +157,13 @@ def _fixed(args: tuple[Ty, ...], dsts: tuple[Ty, ...], attr: Callable[[Any], boo
 def _float_bits(op: Op) -> None:
     _counts(op, 1)
     i, f = (op.dsts[0].ty, op.args[0].ty) if op.code == "f2bits" else (op.args[0].ty, op.dsts[0].ty)
-    _need(_int(i).size == _float(f).size, f"{i} and {f} differ in size")
+    if _int(i).size != _float(f).size:
+        raise AssertionError(f"{i} and {f} differ in size")
 
 
 def _fmath(op: Op) -> None:
-    _need(op.attr in FMATH, f"unknown function {op.attr!r}")
+    if op.attr not in FMATH:
+        raise AssertionError(f"unknown function {op.attr!r}")
     _need(len(op.args) in (1, 2), "fmath takes one or two operands")
     t = _float(op.dsts[0].ty)
     _sig(op, (t,) * len(op.args), (t,))
@@ -153,7 +171,8 @@ def _fmath(op: Op) -> None:
 
 def _within(img: Ty, count: int, stride: int, off: int, leaf: Ty) -> None:
     ok = count == 0 or (off >= 0 and (count - 1) * stride + off + leaf.nbytes <= img.size)
-    _need(ok, f"leaf {leaf} at {off} of {count} elements of {stride} bytes is outside of {img}")
+    if not ok:
+        raise AssertionError(f"leaf {leaf} at {off} of {count} elements of {stride} bytes is outside of {img}")
 
 
 def _aget(op: Op) -> None:
@@ -168,7 +187,8 @@ def _aput(op: Op) -> None:
     _need(len(op.args) >= 2 and len(op.dsts) == 1, "aput needs an image and an index")
     img = _image(op.args[0].ty)
     _int(op.args[1].ty)
-    _need(op.dsts[0].ty == img, f"result {op.dsts[0].ty} for {img}")
+    if op.dsts[0].ty != img:
+        raise AssertionError(f"result {op.dsts[0].ty} for {img}")
     count, stride, offs = op.attr
     _need(len(offs) == len(op.args) - 2, "one offset per leaf")
     for off, leaf in zip(offs, op.args[2:], strict=True):
@@ -188,14 +208,17 @@ def _aslice(op: Op) -> None:
     _image(op.dsts[0].ty)
     _int(op.args[1].ty)
     count, stride = op.attr
-    _need(count * stride <= img.size, f"{count} elements of {stride} bytes in {img}")
+    if count * stride > img.size:
+        raise AssertionError(f"{count} elements of {stride} bytes in {img}")
 
 
 def _packing(p: Packing, size: int) -> None:
     for off, width, low, nested in p.leaves:
         n = int_bytes(width) if nested is None else nested.count * nested.stride
-        _need(p.count == 0 or (p.count - 1) * p.stride + off + n <= size, f"packing leaf at {off} outside of {size} bytes")
-        _need(low + width <= p.bits, f"packing leaf at bit {low} outside of {p.bits} bits")
+        if not (p.count == 0 or (p.count - 1) * p.stride + off + n <= size):
+            raise AssertionError(f"packing leaf at {off} outside of {size} bytes")
+        if low + width > p.bits:
+            raise AssertionError(f"packing leaf at bit {low} outside of {p.bits} bits")
         if nested is not None:
             _need(nested.count * nested.bits == width, "nested packing of another width")
             _packing(nested, n)
@@ -205,14 +228,16 @@ def _pack(op: Op) -> None:
     _counts(op, 1)
     img, i = (op.args[0].ty, op.dsts[0].ty) if op.code == "apack" else (op.dsts[0].ty, op.args[0].ty)
     _need(isinstance(op.attr, Packing), "attribute must be a Packing")
-    _need(_int(i).size == op.attr.count * op.attr.bits, f"{i} for {op.attr.count} elements of {op.attr.bits} bits")
+    if _int(i).size != op.attr.count * op.attr.bits:
+        raise AssertionError(f"{i} for {op.attr.count} elements of {op.attr.bits} bits")
     _packing(op.attr, _image(img).size)
 
 
 def _load(base: Ty) -> Callable[[Op], None]:
     def check(op: Op) -> None:
         _counts(op, 1)
-        _need(op.args[0].ty == base, f"base must be {base}, got {op.args[0].ty}")
+        if op.args[0].ty != base:
+            raise AssertionError(f"base must be {base}, got {op.args[0].ty}")
         _mem_attr(op)
 
     return check
@@ -221,7 +246,8 @@ def _load(base: Ty) -> Callable[[Op], None]:
 def _store(base: Ty) -> Callable[[Op], None]:
     def check(op: Op) -> None:
         _counts(op, 2, 0)
-        _need(op.args[0].ty == base, f"base must be {base}, got {op.args[0].ty}")
+        if op.args[0].ty != base:
+            raise AssertionError(f"base must be {base}, got {op.args[0].ty}")
         _mem_attr(op)
 
     return check
@@ -250,7 +276,8 @@ def _drive(head: tuple[Ty, ...]) -> Callable[[Op], None]:
         _need(isinstance(d, Drive) and len(d.offs) == d.nleaves, "attribute must be a Drive with one offset per leaf")
         time = () if d.time is not None else (I64, I32, I32)
         leaves = tuple(a.ty for a in op.args[len(head) : len(head) + d.nleaves])
-        _need(len(leaves) == d.nleaves, f"expected {d.nleaves} leaves")
+        if len(leaves) != d.nleaves:
+            raise AssertionError(f"expected {d.nleaves} leaves")
         _sig(op, head + leaves + time, ())
         if op.code == "drvref" and op.args[1].const != 0:
             _need(d.nleaves == 1 and leaves[0].kind == "i", "a bit offset needs a single integer leaf")
@@ -261,7 +288,8 @@ def _drive(head: tuple[Ty, ...]) -> Callable[[Op], None]:
 def _rt(op: Op) -> None:
     _need(isinstance(op.attr, str), "attribute must be a name")
     for v in (*op.args, *op.dsts):
-        _need(v.ty.kind == "f" or (v.ty.kind == "i" and v.ty.size <= 64), f"{v.ty} in a runtime call")
+        if not (v.ty.kind == "f" or (v.ty.kind == "i" and v.ty.size <= 64)):
+            raise AssertionError(f"{v.ty} in a runtime call")
 
 
 def _svc(op: Op) -> None:
@@ -321,7 +349,8 @@ def check_op(op: Op) -> None:
 
 def _check_edge(target: Block, args: tuple[Val, ...]) -> None:
     want, got = tuple(p.ty for p in target.params), tuple(a.ty for a in args)
-    _need(want == got, f"edge to {target}: parameters {want}, arguments {got}")
+    if want != got:
+        raise AssertionError(f"edge to {target}: parameters {want}, arguments {got}")
 
 
 def _check_term(body: Body, block: Block) -> None:
@@ -331,34 +360,43 @@ def _check_term(body: Body, block: Block) -> None:
     for target, args in term.edges():
         _check_edge(target, args)
     if isinstance(term, CondBr):
-        _need(term.cond.ty == BOOL, f"condition is {term.cond.ty}")
+        if term.cond.ty != BOOL:
+            raise AssertionError(f"condition is {term.cond.ty}")
     elif isinstance(term, Switch):
         w = _int(term.value.ty)
         for c, _, _ in term.cases:
-            _need(0 <= c <= w.mask, f"case {c} does not fit {w}")
+            if not 0 <= c <= w.mask:
+                raise AssertionError(f"case {c} does not fit {w}")
         _need(len({c for c, _, _ in term.cases}) == len(term.cases), "case given twice")
     elif isinstance(term, Ret):
         got = tuple(v.ty for v in term.vals)
         _need(body.kind != "process", "a process ends with Halt")
-        _need(got == body.results, f"returns {got}, body has {body.results}")
+        if got != body.results:
+            raise AssertionError(f"returns {got}, body has {body.results}")
     elif isinstance(term, Wait):
-        _need(body.suspending, f"Wait in a {body.kind}")
+        if not body.suspending:
+            raise AssertionError(f"Wait in a {body.kind}")
         _need(not term.resume.params, "the resume block of a Wait has parameters")
         _need(all(v.ty == I64 for v, _, _ in term.dyn), "dynamic sensitivity takes pointers")
         _need(term.time is None or tuple(v.ty for v in term.time) == (I64, I32, I32), "wait time must be (I(64), I(32), I(32))")
-        _need(term.sens is None or 0 <= term.sens < len(body.sens_sets), f"no sensitivity set {term.sens}")
+        if not (term.sens is None or 0 <= term.sens < len(body.sens_sets)):
+            raise AssertionError(f"no sensitivity set {term.sens}")
     elif isinstance(term, CallS):
-        _need(body.suspending, f"CallS in a {body.kind}")
+        if not body.suspending:
+            raise AssertionError(f"CallS in a {body.kind}")
         _need((term.callee is None) == (term.site is not None), "either a callee or a call site")
         if term.site is not None:
             got = tuple(a.ty for a in term.args)
-            _need(got == (I64, *term.site.params), f"call site takes {(I64, *term.site.params)}, got {got}")
+            if got != (I64, *term.site.params):
+                raise AssertionError(f"call site takes {(I64, *term.site.params)}, got {got}")
             res = tuple(p.ty for p in term.resume.params)
-            _need(res == term.site.results, f"call site gives {term.site.results}, resume block takes {res}")
+            if res != term.site.results:
+                raise AssertionError(f"call site gives {term.site.results}, resume block takes {res}")
     elif isinstance(term, Halt):
-        _need(body.kind == "process", f"Halt in a {body.kind}")
+        if body.kind != "process":
+            raise AssertionError(f"Halt in a {body.kind}")
     else:
-        _need(isinstance(term, (Br, Fault)), f"unknown terminator {type(term).__name__}")
+        _need(isinstance(term, (Br, Fault)), "unknown terminator")
 
 
 def _ancestors(idom: dict[int, int]) -> Callable[[int, int], bool]:
@@ -394,39 +432,47 @@ def verify(body: Body) -> None:
     """
     from .analysis import dominators, predecessors
 
-    _need(bool(body.blocks), f"{body.key}: no blocks")
-    _need(body.kind in ("process", "coroutine", "function", "region"), f"{body.key}: unknown kind {body.kind!r}")
+    if not body.blocks:
+        raise AssertionError(f"{body.key}: no blocks")
+    if body.kind not in ("process", "coroutine", "function", "region"):
+        raise AssertionError(f"{body.key}: unknown kind {body.kind!r}")
     ids = {b.id for b in body.blocks}
-    _need(len(ids) == len(body.blocks), f"{body.key}: two blocks of one id")
-    where = body.key
+    if len(ids) != len(body.blocks):
+        raise AssertionError(f"{body.key}: two blocks of one id")
+    where: tuple[Any, ...] = (body.key,)
     defined: dict[int, tuple[int, int]] = {p.id: (-1, 0) for p in body.params}  # value -> (block, position)
-    _need(len(defined) == len(body.params), f"{body.key}: parameter given twice")
+    if len(defined) != len(body.params):
+        raise AssertionError(f"{body.key}: parameter given twice")
     token = 0
     try:
         for b in body.blocks:
-            where = f"{body.key} {b}"
+            where = (body.key, b)
             for v in b.params:
-                _need(v.id not in defined, f"{v} defined twice")
+                if v.id in defined:
+                    raise AssertionError(f"{v} defined twice")
                 defined[v.id] = (b.id, -1)
             for n, op in enumerate(b.ops):
-                where = f"{body.key} {b} op {n}: {op!r}"
+                where = (body.key, b, "op", n, op)
                 check_op(op)
                 for v in op.dsts:
                     _need(v.const is None, "a constant as result")
-                    _need(v.id not in defined, f"{v} defined twice")
+                    if v.id in defined:
+                        raise AssertionError(f"{v} defined twice")
                     defined[v.id] = (b.id, n)
-            where = f"{body.key} {b} {type(b.term).__name__}"
+            where = (body.key, b, type(b.term).__name__)
             _check_term(body, b)
             assert b.term is not None
             targets = [t for t, _ in b.term.edges()]
             if isinstance(b.term, (Wait, CallS)):
                 targets.append(b.term.resume)
                 token += 1
-                _need(b.term.token == token, f"token {b.term.token}, expected {token}")
+                if b.term.token != token:
+                    raise AssertionError(f"token {b.term.token}, expected {token}")
             for t in targets:
-                _need(t.id in ids, f"target {t} is not in the body")
+                if t.id not in ids:
+                    raise AssertionError(f"target {t} is not in the body")
         entry = body.blocks[0]
-        where = f"{body.key} {entry}"
+        where = (body.key, entry)
         _need(not entry.params, "the entry block has parameters")
         _need(not predecessors(body)[entry.id], "the entry block has predecessors")
         idom = dominators(body)
@@ -434,22 +480,24 @@ def verify(body: Body) -> None:
 
         def use(v: Val, block: int, at: int) -> None:
             if v.const is not None:
-                _need(_const_fits(v), f"constant {v.const!r} does not fit {v.ty}")
+                if not _const_fits(v):
+                    raise AssertionError(f"constant {v.const!r} does not fit {v.ty}")
                 return
             d = defined.get(v.id)
-            _need(d is not None, f"{v} has no definition")
-            assert d is not None
+            if d is None:
+                raise AssertionError(f"{v} has no definition")
             ok = d[1] < at if d[0] == block else d[0] < 0 or above(d[0], block)
-            _need(ok, f"{v} is used before its definition")
+            if not ok:
+                raise AssertionError(f"{v} is used before its definition")
 
         for b in body.blocks:
             if b.id not in idom:
                 continue
             for n, op in enumerate(b.ops):
-                where = f"{body.key} {b} op {n}: {op!r}"
+                where = (body.key, b, "op", n, op)
                 for v in op.args:
                     use(v, b.id, n)
-            where = f"{body.key} {b} {type(b.term).__name__}"
+            where = (body.key, b, type(b.term).__name__)
             assert b.term is not None
             for v in b.term.uses():
                 use(v, b.id, len(b.ops))
@@ -457,7 +505,8 @@ def verify(body: Body) -> None:
                 for v in args:
                     use(v, b.id, len(b.ops))
     except AssertionError as e:
-        raise AssertionError(f"{where}: {e}") from None
+        place = " ".join(map(str, where))
+        raise AssertionError(f"{place}: {e}") from None
 
 
 def _const_fits(v: Val) -> bool:
