@@ -1,0 +1,725 @@
+"""hw: modules, instances, aggregates. Formats: CIRCT `HW/HWStructure.td`, `HWAggregates.td`, `HWTypeDecls.td` and `HWOps.cpp`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from wasmjit.ir.assembly import Types, fast_path, row, syntax
+from wasmjit.ir.attrreader import dialect_attr
+from wasmjit.ir.attrs import Opaque
+from wasmjit.ir.core import Op, Value
+from wasmjit.ir.dialects.arith import constant_fast, constant_value
+from wasmjit.ir.parser import OpState, Parser
+from wasmjit.ir.spec import Report
+from wasmjit.ir.typereader import dialect_type, field_name
+from wasmjit.ir.types import (
+    I1,
+    ArrayType,
+    EnumType,
+    InOutType,
+    IntType,
+    OpaqueType,
+    StringType,
+    StructType,
+    Type,
+    UnionType,
+    bit_width,
+)
+
+# --- types -------------------------------------------------------------------------------------------------------------
+
+
+@dialect_type("hw.array", "hw.uarray")
+def _array(p: Parser) -> Type:
+    packed = not p.text.endswith("uarray", 0, p.pos)
+    start = p.pos
+    p.expect("<")
+    if p.peek("#"):
+        p.pos = start
+        return OpaqueType(f"!hw.{'array' if packed else 'uarray'}{p.skip_balanced()}")
+    m = re.compile(r"([0-9]+)x").match(p.text, p.ws())
+    if m is None:
+        p.error(f"expected the size of the array (Nx){p.found()}")
+    p.pos = m.end()
+    if len(m[1]) > 10:
+        p.error(f"array of {m[1]} elements is too large", m.start())
+    elem = p.type("hw.")
+    p.expect(">")
+    return ArrayType(int(m[1]), elem, packed)
+
+
+@dialect_type("hw.struct")
+def _struct(p: Parser) -> Type:
+    p.expect("<")
+    fields: list[tuple[str, Type]] = []
+    seen = set()
+    if not p.accept(">"):
+        while True:
+            pos = p.ws()
+            name = field_name(p)
+            if name in seen:
+                p.error(f"field '{name}' is given twice", pos)
+            seen.add(name)
+            p.expect(":")
+            fields.append((name, p.type("hw.")))
+            if p.accept(">"):
+                break
+            p.expect(",")
+    return StructType(tuple(fields))
+
+
+@dialect_type("hw.union")
+def _union(p: Parser) -> Type:
+    p.expect("<")
+    fields: list[tuple[str, Type, int]] = []
+    if not p.accept(">"):
+        while True:
+            name = field_name(p)
+            p.expect(":")
+            t = p.type("hw.")
+            offset = p.integer() if p.accept_word("offset") else 0
+            fields.append((name, t, offset))
+            if p.accept(">"):
+                break
+            p.expect(",")
+    return UnionType(tuple(fields))
+
+
+@dialect_type("hw.enum")
+def _enum_type(p: Parser) -> Type:
+    p.expect("<")
+    names = []
+    if not p.accept(">"):
+        while True:
+            names.append(p.bare("an enumerator"))
+            if p.accept(">"):
+                break
+            p.expect(",")
+    return EnumType(tuple(names))
+
+
+@dialect_type("hw.inout")
+def _inout(p: Parser) -> Type:
+    p.expect("<")
+    elem = p.type("hw.")
+    p.expect(">")
+    return InOutType(elem)
+
+
+@dialect_type("hw.string")
+def _string(p: Parser) -> Type:
+    return StringType()
+
+
+@dialect_type("hw.typealias")
+def _typealias(p: Parser) -> Type:
+    """`!hw.typealias<@scope::@name, T>` is T."""
+    p.expect("<")
+    p.symbol_ref()
+    p.expect(",")
+    t = p.type("hw.")
+    p.expect(">")
+    return t
+
+
+@dialect_type("hw.modty")
+def _modty(p: Parser) -> Type:
+    return OpaqueType("!hw.modty" + p.skip_balanced())
+
+
+@dialect_attr("hw.enum.field")
+def _enum_field(p: Parser) -> Any:
+    p.expect("<")
+    name = p.bare("an enumerator")
+    p.expect(",")
+    p.type()
+    p.expect(">")
+    return name
+
+
+# --- modules -----------------------------------------------------------------------------------------------------------
+
+Port = tuple[str, str, Type, dict[str, Any]]
+
+
+def parameters(p: Parser, values: bool) -> list[dict[str, Any]]:
+    """`<W: i32 = 4, N: none>`: dictionaries with name, type and, where given, value."""
+    out: list[dict[str, Any]] = []
+    if not p.accept("<"):
+        return out
+    if p.accept(">"):
+        return out
+    while True:
+        one: dict[str, Any] = {"name": p.key("a parameter name")}
+        p.expect(":")
+        one["type"] = p.type()
+        if p.accept("="):
+            one["value"] = p.attr()
+        out.append(one)
+        if p.accept(">"):
+            return out
+        p.expect(",")
+
+
+def port_name(p: Parser) -> str:
+    if p.peek('"'):
+        return p.string()
+    m = p.match(re.compile(r"[A-Za-z0-9_$.-]+"))
+    if m is None:
+        p.error(f"expected a port name{p.found()}")
+    return m[0]
+
+
+def port_list(p: Parser, st: OpState) -> list[tuple[str, Type]]:
+    """`(in %a : i1, out b : i8, inout %c : i4)` or the older `(%a: i1) -> (b: i8)`: fills `attrs["ports"]`, returns the arguments of the body."""
+    ports: list[Port] = []
+    args: list[tuple[str, Type]] = []
+    p.expect("(")
+    old = False
+    if not p.accept(")"):
+        while True:
+            pos = p.ws()
+            direction = "in"
+            for word, name in (("inout", "inout"), ("input", "in"), ("output", "out"), ("in", "in"), ("out", "out")):
+                if p.accept_word(word):
+                    direction = name
+                    break
+            else:
+                if not p.peek("%"):
+                    p.error(f"expected 'in', 'out' or 'inout'{p.found()}")
+                old = True
+            ssa = ""
+            if p.peek("%"):
+                ssa = p.ssa()[0]
+                label = ssa[1:]
+                if not p.peek(":"):
+                    # an SSA name that had to differ from the port's: `%a_0 a`
+                    label = port_name(p)
+            else:
+                label = port_name(p)
+            p.expect(":")
+            t = p.type()
+            attrs = p.optional_attr_dict()
+            p.optional_location()
+            if direction == "inout" and not isinstance(t, InOutType):
+                t = InOutType(t)
+            if ssa and direction == "out":
+                p.error("an output port has no SSA name", pos)
+            if direction != "out":
+                args.append((ssa or "%" + label, t))
+            ports.append((direction, label, t, attrs))
+            if p.accept(")"):
+                break
+            p.expect(",")
+    if (old or not ports) and p.accept("->"):
+        p.expect("(")
+        if not p.accept(")"):
+            while True:
+                label = port_name(p)
+                p.expect(":")
+                t = p.type()
+                ports.append(("out", label, t, p.optional_attr_dict()))
+                if p.accept(")"):
+                    break
+                p.expect(",")
+    st.attrs["ports"] = ports
+    return args
+
+
+def _header(p: Parser, st: OpState) -> list[tuple[str, Type]]:
+    for word in ("private", "public", "nested"):
+        if p.accept_word(word):
+            st.attrs["sym_visibility"] = word
+    st.attrs["sym_name"] = p.symbol()
+    if st.name == "hw.module.generated":
+        p.expect(",")
+        st.attrs["generatorKind"] = p.symbol_ref()
+    st.attrs["parameters"] = parameters(p, False)
+    args = port_list(p, st)
+    if p.accept_word("attributes"):
+        st.attrs.update(p.attr_dict())
+    return args
+
+
+def _ports_of_modty(op: Op) -> None:
+    """Generic form: `ports` from `module_type`."""
+    if "ports" in op.attrs:
+        return
+    t = op.attrs.get("module_type")
+    if not isinstance(t, OpaqueType) or not t.text.startswith("!hw.modty"):
+        return
+    from wasmjit.ir.core import Source
+
+    assert op._src is not None
+    q = Parser(Source(op._src.name, t.text[len("!hw.modty") :]))
+    q.source.type_aliases = {}
+    ports: list[Port] = []
+    q.expect("<")
+    per = op.attrs.get("per_port_attrs") or []
+    if not q.accept(">"):
+        while True:
+            direction = {"input": "in", "output": "out", "inout": "inout"}.get(q.bare("a direction"), "in")
+            name = port_name(q)
+            q.expect(":")
+            pt = q.type()
+            if direction == "inout" and not isinstance(pt, InOutType):
+                pt = InOutType(pt)
+            attrs = per[len(ports)] if len(ports) < len(per) else {}
+            ports.append((direction, name, pt, attrs))
+            if q.accept(">"):
+                break
+            q.expect(",")
+    op.attrs["ports"] = ports
+
+
+_MODULE = "isolated graph symbol"
+
+
+@syntax("hw.module", traits=_MODULE, lazy=True, implicit="hw.output", normalise=_ports_of_modty, results="")
+def _module(p: Parser, st: OpState) -> None:
+    args = _header(p, st)
+    st.regions.append(p.region(args, lazy=True, isolated=True, implicit="hw.output"))
+
+
+@syntax("hw.module.extern hw.module.generated", traits=_MODULE, normalise=_ports_of_modty, results="")
+def _extern(p: Parser, st: OpState) -> None:
+    _header(p, st)
+
+
+@syntax("hw.generator.schema", traits="symbol", results="")
+def _schema(p: Parser, st: OpState) -> None:
+    st.attrs["sym_name"] = p.symbol()
+    p.expect(",")
+    st.attrs["descriptor"] = p.string()
+    p.expect(",")
+    st.attrs["requiredAttrs"] = p.array_attr()
+    st.attrs.update(p.optional_attr_dict())
+
+
+def _named(p: Parser) -> list[tuple[str, Type]]:
+    """`(a: T, b: T)`."""
+    p.expect("(")
+    out: list[tuple[str, Type]] = []
+    if p.accept(")"):
+        return out
+    while True:
+        name = port_name(p)
+        p.expect(":")
+        out.append((name, p.type()))
+        if p.accept(")"):
+            return out
+        p.expect(",")
+
+
+@syntax("hw.instance hw.instance_choice", "inputs*")
+def _instance(p: Parser, st: OpState) -> None:
+    """`"u0" sym @s @Mod<W: i32 = 4>(a: %x: i1) -> (b: i8)`."""
+    st.attrs["instanceName"] = p.string("the instance name")
+    if p.accept_word("sym"):
+        st.attrs["inner_sym"] = p.attr()
+    if st.name == "hw.instance_choice":
+        p.expect_word("option")
+        st.attrs["optionName"] = p.string()
+    refs = [p.symbol_ref()]
+    cases = []
+    while st.name == "hw.instance_choice" and p.accept_word("or"):
+        refs.append(p.symbol_ref())
+        p.expect_word("if")
+        cases.append(p.string())
+    if st.name == "hw.instance":
+        st.attrs["moduleName"] = refs[0]
+    else:
+        st.attrs["moduleNames"], st.attrs["caseNames"] = refs, cases
+    st.attrs["parameters"] = parameters(p, True)
+    names: list[str] = []
+    p.expect("(")
+    if not p.accept(")"):
+        while True:
+            names.append(port_name(p))
+            p.expect(":")
+            operand = p.ssa()
+            p.expect(":")
+            st.operands.append(p.resolve(operand, p.type()))
+            if p.accept(")"):
+                break
+            p.expect(",")
+    st.attrs["argNames"] = names
+    results: list[tuple[str, Type]] = []
+    if p.accept("->"):
+        results = _named(p)
+    st.attrs["resultNames"] = [n for n, _ in results]
+    st.results = [t for _, t in results]
+    st.attrs.update(p.optional_attr_dict())
+
+
+@syntax("hw.output", "outputs*", traits="terminator", results="")
+def _output(p: Parser, st: OpState) -> None:
+    st.attrs = p.optional_attr_dict()
+    names = p.ssa_list()
+    if names:
+        p.expect(":")
+        st.operands = p.resolve_all(names, p.types_plain())
+
+
+@syntax("hw.triggered", "trigger inputs*", results="")
+def _triggered(p: Parser, st: OpState) -> None:
+    """`posedge %clk(%a : i1) { ^bb0(%x: i1): ... }`."""
+    st.attrs["event"] = p.bare("an edge")
+    names = [p.ssa()]
+    types: list[Type] = [I1]
+    if p.accept("("):
+        more = p.ssa_list()
+        if more:
+            p.expect(":")
+            types += p.types_plain()
+            names += more
+        p.expect(")")
+    st.operands = p.resolve_all(names, types)
+    st.regions.append(p.region(isolated=True))
+    st.attrs.update(p.optional_attr_dict())
+
+
+@syntax("hw.type_scope", traits="symbol symbol_table", results="")
+def _type_scope(p: Parser, st: OpState) -> None:
+    st.attrs["sym_name"] = p.symbol()
+    st.regions.append(p.region())
+    st.attrs.update(p.optional_attr_dict())
+
+
+@syntax("hw.typedecl", traits="symbol", results="")
+def _typedecl(p: Parser, st: OpState) -> None:
+    st.attrs["sym_name"] = p.symbol()
+    if p.peek('"'):
+        st.attrs["verilogName"] = p.string()
+    elif p.accept(","):
+        st.attrs["verilogName"] = p.string()
+    p.expect(":")
+    st.attrs["type"] = p.type()
+
+
+@syntax("hw.hierpath", traits="symbol", results="")
+def _hierpath(p: Parser, st: OpState) -> None:
+    if p.accept_word("private"):
+        st.attrs["sym_visibility"] = "private"
+    st.attrs["sym_name"] = p.symbol()
+    st.attrs["namepath"] = p.array_attr()
+    st.attrs.update(p.optional_attr_dict())
+
+
+# --- values ------------------------------------------------------------------------------------------------------------
+
+
+@syntax("hw.constant", results="result")
+def _constant(p: Parser, st: OpState) -> None:
+    constant_value(p, st)
+    st.attrs.update(p.optional_attr_dict())
+    if not isinstance(st.results[0], IntType):
+        p.error(f"hw.constant makes integers, not {st.results[0]}", st.pos)
+
+
+fast_path("hw.constant")(constant_fast("hw.constant", r" (-?\d+) : i([1-9]\d*)(?=[ \t]*\n)"))
+
+
+@syntax("hw.aggregate_constant", results="result")
+def _aggregate(p: Parser, st: OpState) -> None:
+    st.attrs["fields"] = p.array_attr()
+    st.attrs.update(p.optional_attr_dict())
+    p.expect(":")
+    st.results = [p.type()]
+
+
+_AGGREGATE = re.compile(r" \[(\w+|-?\d+ : i\d+)(?:, (\w+|-?\d+ : i\d+))?\] : ([^\n]*)", re.ASCII)
+
+
+@fast_path("hw.aggregate_constant")
+def _fast_aggregate(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
+    m = _AGGREGATE.match(p.text, pos)
+    if m is None or rname is None or rname in scope:
+        return None
+    one, two, text = m.groups()
+    t = p.type_cache.get(text)
+    if t is None or two is None:
+        return None
+    fields: list[Any] = []
+    for word in (one, two):
+        if word == "true" or word == "false":
+            fields.append(word == "true")
+        elif " " in word and len(word) < 4000:
+            fields.append(int(word.split(" ", 1)[0]))
+        else:
+            return None
+    r = Value(t, None, 0, rname[1:])
+    op = Op("hw.aggregate_constant", [], {"fields": fields}, (), (), start, p.source, p.block, None, [r])
+    r.owner = op
+    scope[rname] = r
+    p.pos = m.end()
+    return op
+
+
+def _bitcast(op: Op, report: Report) -> None:
+    a, b = bit_width(op.operands[0].type), bit_width(op.results[0].type)
+    if a is not None and b is not None and a != b:
+        report(op, f"hw.bitcast between {a} and {b} bits")
+
+
+row("hw.bitcast", "input", "result", "$input attr-dict `:` functional-type($input, $result)", verify=_bitcast)
+
+
+def _index_width(t: Type) -> IntType | None:
+    return IntType(max(1, (t.size - 1).bit_length())) if isinstance(t, ArrayType) else None
+
+
+def _array_index(op: Op, report: Report) -> None:
+    array = op.operands[0].type
+    if not isinstance(array, ArrayType):
+        report(op, f"{op.name} needs an array, not {array}")
+        return
+    want = _index_width(array)
+    if op.operands[1].type is not want and not (array.size <= 1 and isinstance(op.operands[1].type, IntType)):
+        report(op, f"index of {array} must be {want}, not {op.operands[1].type}")
+
+
+@syntax("hw.array_create hw.uarray_create", "inputs*", results="result")
+def _array_create(p: Parser, st: OpState) -> None:
+    """`%a, %b : T` (the first is the element of the highest index)."""
+    names = p.ssa_list()
+    st.attrs = p.optional_attr_dict()
+    if not names:
+        p.error(f"{st.name} needs at least one element")
+    p.expect(":")
+    t = p.type()
+    st.operands = p.resolve_all(names, [t] * len(names))
+    st.results = [ArrayType(len(names), t, st.name == "hw.array_create")]
+
+
+def _concat_arrays(types: Types, attrs: dict[str, Any]) -> Any:
+    parts = types["inputs"]
+    if not parts or not all(isinstance(t, ArrayType) and t.elem is parts[0].elem for t in parts):
+        return "hw.array_concat joins arrays of one element type"
+    return ArrayType(sum(t.size for t in parts), parts[0].elem)
+
+
+row("hw.array_concat", "inputs*", "result", "$inputs attr-dict `:` type($inputs)", infer=_concat_arrays)
+
+
+def _elem(types: Types, attrs: dict[str, Any]) -> Any:
+    t = types["input"]
+    return t.elem if isinstance(t, ArrayType) else f"expected an array, got {t}"
+
+
+row("hw.array_get", "input index", "result", "$input `[` $index `]` attr-dict `:` type($input) `,` type($index)", infer=_elem, verify=_array_index)
+row("hw.array_slice", "input lowIndex", "dst", "$input `[` $lowIndex `]` attr-dict `:` functional-type($input, $dst)")
+
+
+def _array_inject(op: Op, report: Report) -> None:
+    _array_index(op, report)
+    array = op.operands[0].type
+    if isinstance(array, ArrayType) and op.operands[2].type is not array.elem:
+        report(op, f"the element of {array} cannot be {op.operands[2].type}")
+
+
+row(
+    "hw.array_inject", "input index element", "result=input", "$input `[` $index `]` `,` $element attr-dict `:` type($input) `,` type($index)",
+    verify=_array_inject,
+)  # fmt: skip
+
+
+@syntax("hw.struct_create", "input*", results="result")
+def _struct_create(p: Parser, st: OpState) -> None:
+    """`(%a, %b) : !hw.struct<...>`."""
+    p.expect("(")
+    names = p.ssa_list(")")
+    st.attrs = p.optional_attr_dict()
+    p.expect(":")
+    pos = p.ws()
+    t = p.type()
+    if not isinstance(t, StructType):
+        p.error(f"expected a struct type, got {t}", pos)
+    if len(names) != len(t.fields):
+        p.error(f"{len(names)} values for {len(t.fields)} fields", pos)
+    st.operands = p.resolve_all(names, [f for _, f in t.fields], pos)
+    st.results = [t]
+
+
+_CREATE = re.compile(r" \((%[\w$.-]+(?:#\d+)?(?:, %[\w$.-]+(?:#\d+)?)*)\) (?:(\{[^{}\n]*\}) )?: ([^\n]*)", re.ASCII)
+
+
+@fast_path("hw.struct_create")
+def _fast_create(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
+    m = _CREATE.match(p.text, pos)
+    if m is None or rname is None or rname in scope:
+        return None
+    names, attrs, text = m.groups()
+    t = p.type_cache.get(text)
+    if t is None:
+        return None
+    try:
+        operands = [scope[n] for n in names.split(", ")]
+    except KeyError:
+        return None
+    fields = t.fields  # type: ignore[attr-defined]
+    if len(operands) != len(fields):
+        return None
+    for v, (_, ft) in zip(operands, fields, strict=True):
+        if v.type is not ft:
+            return None
+    r = Value(t, None, 0, rname[1:])
+    op = Op("hw.struct_create", operands, {} if attrs is None else p.dict_at(m.start(2)), (), (), start, p.source, p.block, None, [r])
+    r.owner = op
+    scope[rname] = r
+    p.pos = m.end()
+    return op
+
+
+def _field(p: Parser) -> str:
+    p.expect("[")
+    name = p.string("a field name in quotes")
+    p.expect("]")
+    return name
+
+
+@syntax("hw.struct_extract hw.union_extract", "input", results="result")
+def _extract(p: Parser, st: OpState) -> None:
+    """`%s["field"] : T`."""
+    operand = p.ssa()
+    pos = p.ws()
+    st.attrs["field"] = name = _field(p)
+    st.attrs.update(p.optional_attr_dict())
+    p.expect(":")
+    t = p.type()
+    if not isinstance(t, StructType if st.name == "hw.struct_extract" else UnionType):
+        p.error(f"{st.name} does not work on {t}", pos)
+    ft = t.field_type(name)  # type: ignore[attr-defined]
+    if ft is None:
+        p.error(f"{t} has no field '{name}'", pos)
+    st.operands = [p.resolve(operand, t)]
+    st.results = [ft]
+
+
+_EXTRACT = re.compile(r' (%[\w$.-]+(?:#\d+)?)\["([^"\\\n]*)"\] (?:(\{[^{}\n]*\}) )?: ([^\n]*)', re.ASCII)
+
+
+@fast_path("hw.struct_extract")
+def _fast_extract(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
+    m = _EXTRACT.match(p.text, pos)
+    if m is None or rname is None or rname in scope:
+        return None
+    name, field, attrs, text = m.groups()
+    t = p.type_cache.get(text)
+    if t is None:
+        return None
+    try:
+        value = scope[name]
+    except KeyError:
+        return None
+    if value.type is not t:
+        return None
+    ft = t.field_type(field)  # type: ignore[attr-defined]
+    if ft is None:
+        return None
+    r = Value(ft, None, 0, rname[1:])
+    op = Op("hw.struct_extract", [value], {"field": field}, (), (), start, p.source, p.block, None, [r])
+    if attrs is not None:
+        op.attrs.update(p.dict_at(m.start(3)))
+    r.owner = op
+    scope[rname] = r
+    p.pos = m.end()
+    return op
+
+
+@syntax("hw.struct_inject", "input newValue", results="result")
+def _inject(p: Parser, st: OpState) -> None:
+    operand = p.ssa()
+    pos = p.ws()
+    st.attrs["field"] = name = _field(p)
+    p.expect(",")
+    value = p.ssa()
+    st.attrs.update(p.optional_attr_dict())
+    p.expect(":")
+    t = p.type()
+    ft = t.field_type(name) if isinstance(t, StructType) else None
+    if ft is None:
+        p.error(f"{t} has no field '{name}'", pos)
+    st.operands = [p.resolve(operand, t), p.resolve(value, ft)]
+    st.results = [t]
+
+
+@syntax("hw.struct_explode", "input")
+def _explode(p: Parser, st: OpState) -> None:
+    operand = p.ssa()
+    st.attrs = p.optional_attr_dict()
+    p.expect(":")
+    pos = p.ws()
+    t = p.type()
+    if not isinstance(t, StructType):
+        p.error(f"expected a struct type, got {t}", pos)
+    st.operands = [p.resolve(operand, t)]
+    st.results = [f for _, f in t.fields]
+
+
+@syntax("hw.union_create", "input", results="result")
+def _union_create(p: Parser, st: OpState) -> None:
+    pos = p.ws()
+    st.attrs["field"] = name = p.string("a field name in quotes")
+    p.expect(",")
+    value = p.ssa()
+    st.attrs.update(p.optional_attr_dict())
+    p.expect(":")
+    t = p.type()
+    ft = t.field_type(name) if isinstance(t, UnionType) else None
+    if ft is None:
+        p.error(f"{t} has no field '{name}'", pos)
+    st.operands = [p.resolve(value, ft)]
+    st.results = [t]
+
+
+@syntax("hw.enum.constant", results="result")
+def _enum_constant(p: Parser, st: OpState) -> None:
+    pos = p.ws()
+    st.attrs["field"] = name = p.bare("an enumerator")
+    p.expect(":")
+    t = p.type()
+    if not isinstance(t, EnumType) or name not in t.names:
+        p.error(f"{t} has no enumerator '{name}'", pos)
+    st.attrs.update(p.optional_attr_dict())
+    st.results = [t]
+
+
+row("hw.enum.cmp", "lhs rhs", "result:i1", "$lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs)")
+
+
+@syntax("hw.wire", "input", results="result")
+def _wire(p: Parser, st: OpState) -> None:
+    operand = p.ssa()
+    if p.accept_word("sym"):
+        st.attrs["inner_sym"] = p.attr()
+    if p.accept_word("name"):
+        st.attrs["name"] = p.string()
+    st.attrs.update(p.optional_attr_dict())
+    p.expect(":")
+    t = p.type()
+    st.operands = [p.resolve(operand, t)]
+    st.results = [t]
+
+
+@syntax("hw.param.value", results="result")
+def _param_value(p: Parser, st: OpState) -> None:
+    """`i32 = #hw.param.decl.ref<"W">`, or the older `#... : i32`."""
+    if p.peek("#"):
+        st.attrs["value"] = p.attr(typed=False)
+        p.expect(":")
+        st.results = [p.type()]
+    else:
+        st.results = [p.type()]
+        p.expect("=")
+        st.attrs["value"] = p.attr()
+    st.attrs.update(p.optional_attr_dict())
+
+
+def param_ref(value: Any) -> str | None:
+    """Name of the parameter an attribute `#hw.param.decl.ref<"W">` refers to; None for anything else."""
+    if isinstance(value, Opaque):
+        m = re.match(r'#hw\.param\.decl\.ref<"([^"]*)"', value.text)
+        return m[1] if m else None
+    return None

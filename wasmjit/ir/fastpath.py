@@ -1,0 +1,267 @@
+"""Compiles a table row into one regular expression and straight-line code for statements written as the MLIR printer writes them.
+
+The function returns None for anything unusual (forward references, unknown type texts, several results); the general reader then takes the
+statement, with full checks and messages. Types at the end of a line are not parsed but looked up by their text: the general reader notes them
+when it meets a text for the first time (`Parser.tails`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from wasmjit.ir.attrs import SymbolRef
+from wasmjit.ir.core import Op, Value
+from wasmjit.ir.scanner import to_int
+
+if TYPE_CHECKING:
+    from wasmjit.ir.assembly import _Row
+    from wasmjit.ir.spec import FastFn
+
+_SSA = r"%[\w$.-]+(?:#\d+)?"
+_ATTR_RX = {
+    "int": r"(-?\d+)(?![\w.])(?! ?:)",
+    "str": r'"([^"\\\n]*)"',
+    "sym": r'(@(?:[A-Za-z_$.-][\w$.-]*|"[^"\\\n]*"))(?!:)',
+}
+
+
+class _NotSimple(Exception):
+    """The row has elements a regular expression cannot take."""
+
+
+class _Builder:
+    def __init__(self, row: _Row) -> None:
+        self.row = row
+        self.regex: list[str] = []
+        self.groups: list[str] = []  # python variable per capture group
+        self.code: list[str] = []
+        self.attr_code: list[str] = []
+        self.const_attrs: list[str] = []
+        self.operand_vars: dict[str, str] = {}
+        self.dict_group = ""
+
+    def group(self) -> str:
+        name = f"g{len(self.groups)}"
+        self.groups.append(name)
+        return name
+
+    def elements(self, elements: list[Any], optional: bool) -> None:
+        row = self.row
+        for e in elements:
+            what = e[0]
+            if what == "lit":
+                if not e[1]:
+                    continue
+                word = re.escape(e[1])
+                self.regex.append(" *" + (word + r"(?![\w$.])" if e[1][-1].isalnum() else word))
+            elif what == "var" and e[1] in row.attrs:
+                kind = row.attrs[e[1]]
+                if kind.kind == "unit":
+                    if not optional:
+                        raise _NotSimple
+                    continue
+                if kind.kind == "enum":
+                    g = self.group()
+                    self.regex.append(" *(" + "|".join(sorted(map(re.escape, kind.words), key=len, reverse=True)) + r")(?![\w$.])")
+                    value = g
+                elif kind.kind in _ATTR_RX:
+                    g = self.group()
+                    self.regex.append(" *" + _ATTR_RX[kind.kind])
+                    value = {"int": f"int({g})", "str": g, "sym": f"_symbol({g})"}[kind.kind]
+                else:
+                    raise _NotSimple
+                if optional:
+                    self.attr_code.append(f"    if {g} is not None: attrs[{e[1]!r}] = {value}")
+                else:
+                    self.const_attrs.append(f"{e[1]!r}: {value}")
+            elif what == "var":
+                slot = next((x for x in row.operands if x.name == e[1]), None)
+                if slot is None:
+                    raise _NotSimple
+                g = self.group()
+                self.operand_vars[e[1]] = g
+                if slot.kind == "*":
+                    self.regex.append(f" *((?:{_SSA}, )*{_SSA})" + ("" if optional else "?"))
+                elif slot.kind == "?" and not optional:
+                    self.regex.append(f"(?: *({_SSA}))?")
+                else:
+                    self.regex.append(f" *({_SSA})")
+            elif what == "dict":
+                if e[1] or optional or self.dict_group:
+                    raise _NotSimple
+                self.dict_group = self.group()
+                self.regex.append(r"(?: *(\{[^{}\n]*\}))?")
+            elif what == "opt":
+                if e[2]:
+                    raise _NotSimple
+                unit = next((x[1] for x in e[1] if x[0] == "var" and x[1] in row.attrs and row.attrs[x[1]].kind == "unit"), None)
+                if unit is not None:
+                    if any(x[0] != "lit" and x[1] != unit for x in e[1]):
+                        raise _NotSimple
+                    g = self.group()
+                    self.regex.append("(?:(")
+                    self.elements(e[1], True)
+                    self.regex.append("))?")
+                    self.attr_code.append(f"    if {g} is not None: attrs[{unit!r}] = True")
+                else:
+                    self.regex.append("(?:")
+                    self.elements(e[1], True)
+                    self.regex.append(")?")
+            elif what == "tail":
+                pass
+            else:
+                raise _NotSimple
+
+    # Python expression for the type of a slot, None if it is only known from the operand.
+    def type_of(self, name: str, seen: frozenset[str] = frozenset()) -> str | None:
+        row = self.row
+        if name in seen:
+            return None
+        if name in row.tail_names:
+            return f"t{row.tail_names.index(name)}"
+        slot = next(x for x in (*row.operands, *row.results) if x.name == name)
+        if slot.fixed is not None:
+            return f"F_{name}"
+        if slot.same:
+            found = self.type_of(slot.same, seen | {name})
+            if found:
+                return found
+            if slot.same in self.operand_vars and not next(x for x in row.operands if x.name == slot.same).kind:
+                return f"v_{slot.same}.type" if slot in row.results or self.before(slot.same, name) else None
+        for other in (*row.operands, *row.results):
+            if other.same == name and other.name not in seen:
+                found = self.type_of(other.name, seen | {name})
+                if found and not found.startswith("v_"):
+                    return found
+        return None
+
+    def before(self, a: str, b: str) -> bool:
+        names = [x.name for x in self.row.operands]
+        return a in names and b in names and names.index(a) < names.index(b)
+
+    def build(self) -> tuple[str, str]:
+        row = self.row
+        self.elements(row.elements, False)
+        if len(row.results) > 1 or (not row.elements or row.elements[-1][0] != "tail"):
+            raise _NotSimple
+        missing = [x.name for x in row.operands if x.name not in self.operand_vars]
+        if missing:
+            raise _NotSimple
+        pattern = "".join(self.regex) + r"[ \t]*([^\n]*)"
+        out = ["def fast(p, pos, start, rname, scope):", "    m = match(p.text, pos)", "    if m is None: return None"]
+        result = row.results[0] if row.results else None
+        if result is None:
+            out.append("    if rname is not None: return None")
+        elif not result.kind:
+            out.append("    if rname is None or rname in scope: return None")
+        out.append(f"    {', '.join([*self.groups, 'tail'])}{',' if not self.groups else ''} = m.groups()")
+        out.append("    sloc = None")
+        out.append("    if p.has_locs: tail, sloc = p.split_loc(tail)")
+        out.append(f"    t = p.tails[{row.ident}].get(tail)")
+        out.append("    if t is None: return None")
+        if row.tail_names:
+            out.append("    " + ", ".join(f"t{i}" for i in range(len(row.tail_names))) + ", = t")
+        if result is not None and result.kind:
+            rt = self.type_of(result.name)
+            if rt is None or result.name not in row.tail_names or result.kind != "*":
+                raise _NotSimple
+            out.append(f"    if len({rt}) != (rname is not None) or (rname is not None and rname in scope): return None")
+        out.append("    try:")
+        parts = []
+        checks = []
+        seg = []
+        for slot in row.operands:
+            g = self.operand_vars[slot.name]
+            expected = self.type_of(slot.name)
+            if slot.kind == "*":
+                out.append(f"        v_{slot.name} = [scope[n] for n in {g}.split(', ')] if {g} else []")
+                parts.append(f"*v_{slot.name}")
+                seg.append(f"len(v_{slot.name})")
+                if slot.name in row.tail_names:
+                    checks.append(f"    if len(v_{slot.name}) != len({expected}): return None")
+                    checks.append(f"    for v, x in zip(v_{slot.name}, {expected}):\n        if v.type is not x: return None")
+                elif expected:
+                    src = None
+                    if re.fullmatch(r"t[0-9]+", expected):
+                        name = row.tail_names[int(expected[1:])]
+                        src = next(x for x in (*row.operands, *row.results) if x.name == name)
+                    if src is not None and src.kind == "*":
+                        raise _NotSimple
+                    checks.append(f"    for v in v_{slot.name}:\n        if v.type is not {expected}: return None")
+                else:
+                    checks.append(f"    for v in v_{slot.name}:\n        if v.type is None: return None")
+            elif slot.kind == "?":
+                out.append(f"        v_{slot.name} = [scope[{g}]] if {g} else []")
+                parts.append(f"*v_{slot.name}")
+                seg.append(f"len(v_{slot.name})")
+                test = f"v_{slot.name}[0].type is not {expected}" if expected else f"v_{slot.name}[0].type is None"
+                checks.append(f"    if v_{slot.name} and {test}: return None")
+            else:
+                out.append(f"        v_{slot.name} = scope[{g}]")
+                parts.append(f"v_{slot.name}")
+                seg.append("1")
+                checks.append(f"    if v_{slot.name}.type is {'not ' + expected if expected else 'None'}: return None")
+        out.append("        pass")
+        out.append("    except KeyError: return None")
+        out += checks
+        attrs = [*self.const_attrs, *(f"{k!r}: {v!r}" for k, v in row.defaults.items())]
+        out.append("    attrs = {" + ", ".join(attrs) + "}")
+        out += self.attr_code
+        if self.dict_group:
+            out.append(f"    if {self.dict_group} is not None: attrs.update(p.dict_at(m.start({self.groups.index(self.dict_group) + 1})))")
+        if sum(1 for x in row.operands if x.kind) > 1:
+            out.append(f"    attrs['operandSegmentSizes'] = [{', '.join(seg)}]")
+        operands = "[" + ", ".join(parts) + "]"
+        if len(parts) == 1 and parts[0].startswith("*"):
+            operands = parts[0][1:]
+        make = f"Op({row.name!r}, {operands}, attrs, (), (), start, p.source, p.block, sloc"
+        if result is None:
+            out.append(f"    op = {make})")
+        elif result.kind == "*":
+            rt = self.type_of(result.name)
+            out.append("    if rname is None:")
+            out.append(f"        op = {make})")
+            out.append("    else:")
+            out.append(f"        r = Value({rt}[0], None, 0, rname[1:])")
+            out.append(f"        op = {make}, [r])")
+            out.append("        r.owner = op")
+            out.append("        scope[rname] = r")
+        else:
+            rt = self.type_of(result.name)
+            if rt is None:
+                if row.infer is None:
+                    raise _NotSimple
+                view = ", ".join(
+                    f"{x.name!r}: " + (f"[v.type for v in v_{x.name}]" if x.kind == "*" else f"(v_{x.name}[0].type if v_{x.name} else None)" if x.kind else f"v_{x.name}.type")
+                    for x in row.operands
+                )
+                out.append(f"    rt = infer({{{view}}}, attrs)")
+                out.append("    if rt is None or isinstance(rt, (str, list)): return None")
+                rt = "rt"
+            out.append(f"    r = Value({rt}, None, 0, rname[1:])")
+            out.append(f"    op = {make}, [r])")
+            out.append("    r.owner = op")
+            out.append("    scope[rname] = r")
+        out.append("    p.pos = m.end()")
+        out.append("    return op")
+        return pattern, "\n".join(out)
+
+
+def _symbol(text: str) -> SymbolRef:
+    return SymbolRef(text[2:-1] if text[1] == '"' else text[1:])
+
+
+def build(row: _Row) -> FastFn | None:
+    """The fast path of a row; None if its format is not a plain line."""
+    builder = _Builder(row)
+    try:
+        pattern, code = builder.build()
+    except _NotSimple:
+        return None
+    names: dict[str, Any] = {
+        "match": re.compile(pattern, re.ASCII).match, "Op": Op, "Value": Value, "infer": row.infer, "_symbol": _symbol, "int": to_int,
+    }  # fmt: skip
+    names.update({f"F_{x.name}": x.fixed for x in (*row.operands, *row.results) if x.fixed is not None})
+    exec(compile(code, f"<fast path of {row.name}>", "exec"), names)  # the text is made above from the tables only
+    return names["fast"]  # type: ignore[no-any-return]

@@ -1,0 +1,632 @@
+"""Operations, blocks and regions in text. The syntax of single ops comes from the table (`wasmjit.ir.spec`)."""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wasmjit.ir.attrreader import AttrReader
+from wasmjit.ir.core import Block, Op, Region, Source, Value, skip_space
+from wasmjit.ir.diagnostics import Diagnostic, IRError
+from wasmjit.ir.scanner import BARE, LABEL, SSA, ParseError
+from wasmjit.ir.spec import ALIASES, SPECS, OpSpec
+from wasmjit.ir.types import Type
+
+# A statement as the printer writes it: at most one result, name with or without dialect. Everything else takes the slow way.
+_HEAD = re.compile(r"[ \t\r\n]*(?:(%[\w$.-]+) = )?([a-z_][\w.$]*)", re.ASCII)
+_RESULT = re.compile(r"(%(?:[0-9]+|[A-Za-z_$.-][\w$.-]*))(?::([0-9]+))?", re.ASCII)
+MAX_ERRORS = 20
+MAX_RESULTS = 1 << 20
+
+Operand = tuple[str, int]
+"""An operand as read: its name with `%`, and where it stands."""
+
+
+class Scope(dict[str, Value]):
+    """SSA names (with `%`) of one region; names of outer regions are found through `parent`. `pending`: used before its definition, with the place."""
+
+    __slots__ = ("parent", "pending")
+
+    def __init__(self, parent: Scope | None) -> None:
+        self.parent = parent
+        self.pending: dict[str, int] = {}
+
+    def __missing__(self, key: str) -> Value:
+        if self.parent is not None:
+            return self.parent[key]
+        if key.endswith("#0"):
+            return self[key[:-2]]
+        raise KeyError(key)
+
+
+class OpState:
+    """What the parse of one op collects; `Parser.finish` makes the Op of it."""
+
+    __slots__ = ("attrs", "name", "operands", "pos", "regions", "result_count", "results", "segments", "successors", "tail", "tail_start")
+
+    def __init__(self, name: str, pos: int, result_count: int) -> None:
+        self.name = name
+        self.pos = pos
+        self.operands: list[Value] = []
+        self.attrs: dict[str, Any] = {}
+        self.results: list[Type] = []
+        self.regions: list[Region] = []
+        self.successors: list[tuple[Block, list[Value]]] = []
+        self.segments: list[int] | None = None
+        self.result_count = result_count  # number of names on the left of `=`
+        self.tail_start = -1
+        self.tail: tuple[int, Any] | None = None
+
+
+class _TooManyErrors(Exception):
+    pass
+
+
+class Parser(AttrReader):
+    """One text being read. It stays alive as long as bodies of it are unread, since they are parsed on first access."""
+
+    def __init__(self, source: Source, verify: Callable[[Region], list[Diagnostic]] | None = None) -> None:
+        from wasmjit.ir.assembly import ROW_COUNT
+
+        super().__init__(source)
+        self.type_cache: dict[str, Type] = {}
+        self.alias_types: dict[str, Type] = {}
+        self.alias_attrs: dict[str, Any] = {}
+        self.llvm_structs: dict[str, Type] = {}
+        self.branch_types: dict[str | None, tuple[Type, ...]] = {}
+        self.tails: list[dict[str, Any]] = [{} for _ in range(ROW_COUNT[0])]
+        self.fasts = {name: spec.fast for name, spec in SPECS.items() if spec.fast is not None}
+        self.fasts.update({short: self.fasts[full] for short, full in ALIASES.items() if full in self.fasts})
+        self.has_locs = " loc(" in self.text
+        self.scope = Scope(None)
+        self.labels: dict[str, Block] = {}
+        self.label_uses: dict[str, int] = {}
+        self.block = Block(Region())
+        self.errors: list[Diagnostic] = []
+        self.verify_body = verify
+        self.lock = threading.RLock()
+        self.find_aliases()
+
+    # --- names -----------------------------------------------------------------------------------------------------
+
+    def find_aliases(self) -> None:
+        """Notes where `#name = ...` and `!name = ...` lines are; they may follow their uses."""
+        text = self.text
+        for sigil, table in (("#", self.source.attr_aliases), ("!", self.source.type_aliases)):
+            at = 0 if text.startswith(sigil) else text.find("\n" + sigil) + 1
+            while at > 0 or (at == 0 and text.startswith(sigil)):
+                m = BARE.match(text, at + 1)
+                if m:
+                    eq = skip_space(text, m.end())
+                    if text.startswith("=", eq):
+                        table.setdefault(m[0], eq + 1)
+                at = text.find("\n" + sigil, at + 1) + 1
+
+    def ssa(self) -> Operand:
+        """`%name` or `%name#1`, not yet looked up."""
+        pos = self.ws()
+        m = SSA.match(self.text, pos)
+        if m is None:
+            self.error(f"expected an operand (%...){self.found()}")
+        self.pos = m.end()
+        return m[0], pos
+
+    def ssa_list(self, end: str = "") -> list[Operand]:
+        """Comma-separated operands, possibly none. With `end`, up to and including that bracket."""
+        out: list[Operand] = []
+        if end and self.accept(end):
+            return out
+        if not end and not self.peek("%"):
+            return out
+        while True:
+            out.append(self.ssa())
+            if not self.accept(","):
+                break
+        if end:
+            self.expect(end)
+        return out
+
+    def resolve(self, operand: Operand, t: Type | None) -> Value:
+        """The value of an operand; `t` is the type the syntax gives it. A name that is not defined yet gets a placeholder, which its definition fills in."""
+        name, pos = operand
+        try:
+            value = self.scope[name]
+        except KeyError:
+            value = Value(t, None, 0, name[1:])  # type: ignore[arg-type]
+            self.scope[name] = value
+            self.scope.pending[name] = pos
+            return value
+        if t is not None and value.type is not t:
+            if value.type is None:
+                if value.index >= 0:
+                    value.type = t
+            else:
+                self.error(f"'{name}' has type {value.type}, but is used as {t}", pos)
+        return value
+
+    def resolve_all(self, operands: Sequence[Operand], types: Sequence[Type], pos: int | None = None) -> list[Value]:
+        if len(operands) != len(types):
+            self.error(f"{len(operands)} operands, but {len(types)} types", pos)
+        return [self.resolve(o, t) for o, t in zip(operands, types, strict=True)]
+
+    def define(self, name: str, value: Value, pos: int) -> Value:
+        """Enters a definition; the value itself, or the placeholder earlier uses hold, filled in."""
+        scope = self.scope
+        if name in scope:
+            if name in scope.pending:
+                place = scope[name]
+                if place.type is not None and place.type is not value.type:
+                    self.error(f"'{name}' has type {value.type}, but is used as {place.type} before", pos)
+                del scope.pending[name]
+                place.type, place.owner, place.index, place.name = value.type, value.owner, value.index, value.name
+                return place
+            if scope[name].index < 0:
+                return value
+            self.error(f"'{name}' is defined twice", pos)
+        scope[name] = value
+        return value
+
+    # --- ops -------------------------------------------------------------------------------------------------------
+
+    def op(self) -> Op:
+        """One operation in any spelling, with its location."""
+        start = self.ws()
+        names: list[tuple[str, int, int]] = []
+        text = self.text
+        if text.startswith("%", start):
+            while True:
+                pos = self.ws()
+                m = self.match(_RESULT)
+                if m is None:
+                    self.error(f"expected a result name (%...){self.found()}")
+                count = int(m[2]) if m[2] and len(m[2]) < 8 else 1 if not m[2] else MAX_RESULTS + 1
+                if count < 1 or count > MAX_RESULTS:
+                    self.error(f"'{m[0]}' asks for {m[2]} results", pos)
+                names.append((m[1], count, pos))
+                if not self.accept(","):
+                    break
+            self.expect("=")
+        pos = self.ws()
+        total = sum(n for _, n, _ in names)
+        if text.startswith('"', pos):
+            st = OpState(self.string("an op name"), start, total)
+            self.generic(st)
+        else:
+            m = self.match(BARE)
+            if m is None:
+                self.error(f"expected an operation{self.found()}")
+            name = ALIASES.get(m[0], m[0])
+            st = OpState(name, start, total)
+            spec = SPECS.get(name)
+            if spec is None or spec.parse is None:
+                self.unknown_op(st, pos)
+            else:
+                spec.parse(self, st)
+                if st.segments is not None and "operandSegmentSizes" not in st.attrs:
+                    st.attrs["operandSegmentSizes"] = st.segments
+        if st.tail_start >= 0 and st.tail is not None:
+            self._note_tail(st.tail, st.tail_start)
+        return self.finish(st, names)
+
+    def finish(self, st: OpState, names: list[tuple[str, int, int]]) -> Op:
+        sloc = self.optional_location() if self.has_locs else None
+        op = Op(st.name, st.operands, st.attrs, st.regions or (), st.successors or (), st.pos, self.source, self.block, sloc)
+        for region in st.regions:
+            region.parent = op
+        types = st.results
+        if not names:
+            op.results = [Value(t, op, i, "") for i, t in enumerate(types)]
+            return op
+        if st.result_count != len(types):
+            self.error(f"{st.name} has {len(types)} results, but {st.result_count} are named", names[0][2])
+        index = 0
+        for name, count, pos in names:
+            for k in range(count):
+                value = Value(types[index], op, index, name[1:])
+                if count == 1:
+                    value = self.define(name, value, pos)
+                else:
+                    value = self.define(f"{name}#{k}", value, pos)
+                    if k == 0:
+                        self.scope.setdefault(name, value)
+                op.results.append(value)
+                index += 1
+        return op
+
+    def _note_tail(self, tail: tuple[int, Any], start: int) -> None:
+        """Remembers which types the rest of this line spells, for the fast path of the same row."""
+        text, pos = self.text, self.pos
+        end = text.find("\n", pos)
+        if end < 0:
+            end = len(text)
+        rest = text[pos:end].lstrip()
+        if not rest or rest.startswith("//"):
+            self.tails[tail[0]][text[start:end]] = tail[1]
+        elif rest.startswith("loc("):
+            self.tails[tail[0]][text[start:pos].rstrip()] = tail[1]
+
+    def unknown_op(self, st: OpState, pos: int) -> None:
+        from wasmjit.ir.foreign import reread_op
+
+        name = st.name
+        if reread_op(self, st, pos):
+            return
+        hint = "write it in the generic form: \"" + name + '"(operands) {attributes} : (types) -> types; circt-opt --mlir-print-op-generic does so for a whole file'
+        if "." not in name:
+            hint = "operation names have the form dialect.name"
+        self.error(f"unknown operation '{name}'", pos, hint)
+
+    def generic(self, st: OpState) -> None:
+        """`"name"(operands)[successors] <{properties}> ({regions}) {attributes} : function type`, after the name."""
+        start = self.pos
+        spec = SPECS.get(st.name)
+        self.expect("(")
+        operands = self.ssa_list(")")
+        targets: list[tuple[Block, list[Value]]] = []
+        if self.accept("["):
+            while True:
+                targets.append(self.successor())
+                if not self.accept(","):
+                    break
+            self.expect("]")
+        attrs: dict[str, Any] = {}
+        if self.accept("<"):
+            attrs.update(self.attr_dict())
+            self.expect(">")
+        if self.accept("("):
+            if not self.accept(")"):
+                while True:
+                    st.regions.append(self.region(lazy=spec is not None and spec.lazy))
+                    if not self.accept(","):
+                        break
+                self.expect(")")
+        for key, value in self.optional_attr_dict().items():
+            attrs.setdefault(key, value)
+        self.expect(":")
+        pos = self.ws()
+        ftype = self.function_type()
+        values = self.resolve_all(operands, ftype.inputs, pos)
+        st.results = list(ftype.results)
+        st.attrs = attrs
+        st.successors = targets
+        st.operands = values
+        if spec is not None and (spec.segmented or spec.succ_groups):
+            self._split_segments(st, spec, start)
+
+    def _split_segments(self, st: OpState, spec: OpSpec, start: int) -> None:
+        """Brings operands that belong to successors to them, as the custom form has it."""
+        sizes = st.attrs.get("operandSegmentSizes")
+        groups = len(spec.operands)
+        if sizes is None:
+            if spec.succ_groups and st.successors and not spec.operands:
+                st.successors = [(st.successors[0][0], st.operands), *st.successors[1:]]
+                st.operands = []
+            elif spec.segmented and (len(st.operands) - sum(1 for g in spec.operands if not g.kind)) % sum(1 for g in spec.operands if g.kind):
+                self.error(f"{st.name} needs the attribute operandSegmentSizes", start)
+            return
+        if not isinstance(sizes, list) or not all(isinstance(n, int) and n >= 0 for n in sizes) or sum(sizes) != len(st.operands):
+            self.error(f"operandSegmentSizes of {st.name} do not add up to its {len(st.operands)} operands", start)
+        if len(sizes) != groups + len(spec.succ_groups):
+            self.error(f"{st.name} has {groups + len(spec.succ_groups)} operand segments, got {len(sizes)}", start)
+        at = sum(sizes[:groups])
+        rest = st.operands[at:]
+        st.operands = st.operands[:at]
+        per: list[int] = list(sizes[groups:])
+        if spec.succ_groups and spec.succ_groups[-1].startswith("*"):
+            case_sizes = st.attrs.pop("case_operand_segments", [])
+            if not isinstance(case_sizes, list) or sum(case_sizes) != per[-1]:
+                self.error(f"case_operand_segments of {st.name} do not add up", start)
+            per = per[:-1] + case_sizes
+        if len(per) != len(st.successors):
+            self.error(f"{st.name} has {len(st.successors)} successors and operands for {len(per)}", start)
+        out = []
+        for (block, _), n in zip(st.successors, per, strict=True):
+            out.append((block, rest[:n]))
+            rest = rest[n:]
+        st.successors = out
+        st.attrs["operandSegmentSizes"] = sizes[:groups]
+        if not spec.segmented or sum(1 for g in spec.operands if g.kind) < 2:
+            del st.attrs["operandSegmentSizes"]
+
+    # --- blocks and regions ------------------------------------------------------------------------------------------
+
+    def successor(self) -> tuple[Block, list[Value]]:
+        """`^bb1` or `^bb1(%a, %b : T, T)`."""
+        pos = self.ws()
+        m = LABEL.match(self.text, pos)
+        if m is None:
+            self.error(f"expected a block name (^...){self.found()}")
+        self.pos = m.end()
+        block = self.labels.get(m[1])
+        if block is None:
+            block = self.labels[m[1]] = Block(self.block.region, m[1])
+            self.label_uses[m[1]] = pos
+        if not self.text.startswith("(", self.pos):
+            return block, []
+        self.pos += 1
+        operands = self.ssa_list()
+        types: list[Type] = []
+        if operands:
+            self.expect(":")
+            types = self.types_plain()
+        self.expect(")")
+        return block, self.resolve_all(operands, types, pos)
+
+    def types_plain(self) -> list[Type]:
+        """`T, T, T`, at least one."""
+        out = [self.type()]
+        while self.accept(","):
+            out.append(self.type())
+        return out
+
+    def region(self, args: Sequence[tuple[str, Type]] = (), lazy: bool = False, isolated: bool = False, implicit: str = "") -> Region:
+        """A region in braces. `args`: arguments of the entry block that the op's header names. Lazy bodies are only skimmed now."""
+        if not self.peek("{"):
+            self.error(f"expected '{{' to begin a region{self.found()}")
+        scope = Scope(None if isolated else self.scope)
+        if lazy:
+            start = self.pos
+            self.pos = self.skim_braces()
+            return Region(lazy=lambda region: self._force(region, start, scope, args, implicit))
+        region = Region()
+        region._blocks = self._body(region, scope, args, implicit)
+        return region
+
+    def _force(self, region: Region, start: int, scope: Scope, args: Sequence[tuple[str, Type]], implicit: str) -> list[Block]:
+        collecting = gc.isenabled()
+        with self.lock:
+            # Only allocation happens here; the collector would walk the growing tree over and over.
+            gc.disable()
+            saved = self.pos, self.scope, self.labels, self.label_uses, self.block, self.errors, self.depth
+            self.pos, self.errors, self.depth = start, [], 0
+            try:
+                blocks = self._guarded(lambda: self._body(region, scope, args, implicit))
+                if self.errors:
+                    raise IRError(self.errors)
+                assert blocks is not None
+                region._blocks = blocks
+                lazy, region._lazy = region._lazy, None
+                if self.verify_body is not None:
+                    found = self.verify_body(region)
+                    if found:
+                        region._blocks, region._lazy = [], lazy
+                        raise IRError(found)
+                return blocks
+            finally:
+                self.pos, self.scope, self.labels, self.label_uses, self.block, self.errors, self.depth = saved
+                if collecting:
+                    gc.enable()
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        """Runs a reading step; every problem ends up in `errors`."""
+        try:
+            return work()
+        except ParseError as e:
+            self.errors.append(e.diagnostic)
+        except _TooManyErrors:
+            pass
+        except RecursionError:
+            self.errors.append(self.source.diagnostic(self.pos, "the input is nested too deeply"))
+        return None
+
+    def _body(self, region: Region, scope: Scope, args: Sequence[tuple[str, Type]], implicit: str) -> list[Block]:
+        saved = self.scope, self.labels, self.label_uses, self.block
+        self.scope, self.labels, self.label_uses = scope, {}, {}
+        self.enter()
+        self.expect("{")
+        blocks: list[Block] = []
+        if args or not (self.peek("^") or self.peek("}")) or (implicit and self.peek("}")):
+            block = Block(region)
+            for i, (name, t) in enumerate(args):
+                value = Value(t, block, i, name[1:])
+                block.args.append(self.define(name, value, self.pos) if name else value)
+            blocks.append(block)
+            self.ops(block)
+        while self.peek("^"):
+            block = self.block_header(region)
+            blocks.append(block)
+            self.ops(block)
+        self.expect("}")
+        self.leave()
+        if implicit:
+            for block in blocks:
+                if not block.ops or "terminator" not in getattr(SPECS.get(block.ops[-1].name), "traits", ()):
+                    block.ops.append(Op(implicit, [], {}, (), (), self.pos - 1, self.source, block))
+        for label, pos in self.label_uses.items():
+            self.errors.append(self.source.diagnostic(pos, f"block '^{label}' is not defined"))
+        self.scope, self.labels, self.label_uses, self.block = saved
+        if scope.pending:
+            self._leave_pending(scope)
+        return blocks
+
+    def _leave_pending(self, scope: Scope) -> None:
+        """Names used in a finished region but not defined in it: an enclosing region may still define them, unless it is complete."""
+        outer = scope.parent
+        for name, pos in scope.pending.items():
+            if outer is not None and outer is self.scope:
+                outer[name] = scope[name]
+                outer.pending[name] = pos
+            else:
+                self.errors.append(self.source.diagnostic(pos, f"'{name}' is not defined", self._near(name, scope)))
+
+    @staticmethod
+    def _near(name: str, scope: Scope) -> str:
+        import difflib
+
+        names: list[str] = []
+        at: Scope | None = scope
+        while at is not None and len(names) < 5000:
+            names += [n for n in at if n not in at.pending]
+            at = at.parent
+        close = difflib.get_close_matches(name, names[:5000], 1)
+        return f"did you mean '{close[0]}'?" if close else "values must be defined in this body or an enclosing one"
+
+    def block_header(self, region: Region) -> Block:
+        """`^name(%a: T, %b: T):`."""
+        pos = self.ws()
+        m = self.match(LABEL)
+        if m is None:
+            self.error(f"expected a block name (^...){self.found()}")
+        label = m[1]
+        block = self.labels.get(label)
+        if block is None:
+            block = self.labels[label] = Block(region, label)
+        elif label in self.label_uses:
+            del self.label_uses[label]
+            block.region = region
+        else:
+            self.error(f"block '^{label}' is defined twice", pos)
+        if self.accept("("):
+            for i, (name, t, _, npos) in enumerate(self.block_args()):
+                block.args.append(self.define(name, Value(t, block, i, name[1:]), npos))
+        self.expect(":")
+        return block
+
+    def block_args(self) -> list[tuple[str, Type, dict[str, Any], int]]:
+        """`%a: T {attrs} loc(...), ...)` after the opening parenthesis, with the closing one."""
+        out: list[tuple[str, Type, dict[str, Any], int]] = []
+        if self.accept(")"):
+            return out
+        while True:
+            name, pos = self.ssa()
+            self.expect(":")
+            t = self.type()
+            attrs = self.optional_attr_dict()
+            self.optional_location()
+            out.append((name, t, attrs, pos))
+            if self.accept(")"):
+                return out
+            self.expect(",")
+
+    def ops(self, block: Block) -> None:
+        """The ops of a block, up to `}` or the next block."""
+        self.block = block
+        text, scope = self.text, self.scope
+        head, fasts, append = _HEAD.match, self.fasts, block.ops.append
+        pos = self.pos
+        while True:
+            m = head(text, pos)
+            if m is not None:
+                result, name = m.groups()
+                fast = fasts.get(name)
+                if fast is not None:
+                    op = fast(self, m.end(), pos, result, scope)
+                    if op is not None:
+                        append(op)
+                        pos = self.pos
+                        continue
+            self.pos = pos
+            start = self.ws()
+            c = text[start : start + 1]
+            if c == "}" or c == "^":
+                return
+            if not c:
+                self.error("expected '}', got the end of the file", hint="the file may be cut off")
+            depth = self.depth
+            try:
+                append(self.op())
+            except ParseError as e:
+                self.depth = depth
+                self.block = block
+                self.scope = scope
+                self._recover(e, start)
+            pos = self.pos
+
+    def _recover(self, e: ParseError, start: int) -> None:
+        """Notes an error and goes on after the statement; what it would have defined counts as defined, with any type."""
+        self.errors.append(e.diagnostic)
+        if len(self.errors) >= MAX_ERRORS:
+            raise _TooManyErrors from None
+        m = re.compile(r"(?:%[\w$.-]+(?::[0-9]+)?(?:[ \t]*,[ \t]*)?)+(?=[ \t]*=)", re.ASCII).match(self.text, start)
+        if m:
+            for name, count in _RESULT.findall(m[0]):
+                for key in [name] + [f"{name}#{k}" for k in range(min(int(count[:4] or 0), 1000))]:
+                    self.scope.pending.pop(key, None)
+                    self.scope[key] = Value(None, None, -1, name[1:])  # type: ignore[arg-type]
+        end = self.next_statement(start)
+        self.pos = max(end, start + 1) if self.text[end : end + 1] != "}" or end > start else start + 1
+
+    # --- top level ---------------------------------------------------------------------------------------------------
+
+    def top(self) -> Op:
+        """The whole text: its module, or an implicit one around its ops."""
+        gc_on = gc.isenabled()
+        gc.disable()
+        try:
+            root = self._guarded(self._top)
+        finally:
+            if gc_on:
+                gc.enable()
+        if self.errors:
+            raise IRError(self.errors)
+        assert isinstance(root, Op)
+        return root
+
+    def _top(self) -> Op:
+        region = Region()
+        block = Block(region)
+        text = self.text
+        while True:
+            start = self.ws()
+            c = text[start : start + 1]
+            if not c:
+                break
+            if c in "#!" and (m := BARE.match(text, start + 1)) and text.startswith("=", skip_space(text, m.end())):
+                self.pos = skip_space(text, m.end()) + 1
+                try:
+                    self._alias_value(c)
+                except ParseError as e:
+                    self._recover(e, start)
+                continue
+            if text.startswith("{-#", start):
+                end = text.find("#-}", start)
+                if end < 0:
+                    self.error("this '{-#' is never closed")
+                self.pos = end + 3
+                continue
+            if c == "}":
+                self.pos = start + 1
+                self.errors.append(self.source.diagnostic(start, "unexpected '}'"))
+                if len(self.errors) >= MAX_ERRORS:
+                    raise _TooManyErrors
+                continue
+            if c == "^":
+                self.error("a block outside of any region", start)
+            self.block = block
+            depth, scope = self.depth, self.scope
+            try:
+                block.ops.append(self.op())
+            except ParseError as e:
+                self.depth, self.scope = depth, scope
+                self._recover(e, start)
+        for name, pos in self.scope.pending.items():
+            self.errors.append(self.source.diagnostic(pos, f"'{name}' is not defined"))
+        if len(block.ops) == 1 and block.ops[0].name == "builtin.module":
+            root = block.ops[0]
+            root.parent = None
+            return root
+        root = Op("builtin.module", [], {}, [region], (), 0, self.source)
+        region.parent = root
+        region._blocks = [block]
+        return root
+
+    def _alias_value(self, sigil: str) -> None:
+        if sigil == "!":
+            self.type()
+        else:
+            self.attr()
+
+    def dict_at(self, pos: int) -> dict[str, Any]:
+        """The attribute dictionary at a place (fast paths)."""
+        self.pos = pos
+        return self.attr_dict()
+
+    def split_loc(self, tail: str) -> tuple[str, str | None]:
+        """The rest of a line without and with its `loc(...)`."""
+        at = tail.rfind(" loc(")
+        if at < 0 or not tail.endswith(")"):
+            return tail, None
+        return tail[:at].rstrip(), tail[at + 5 : -1]

@@ -1,0 +1,95 @@
+"""The op table: one `OpSpec` per operation, one or more spellings each. The dialect files fill it; see `assembly.row`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wasmjit.ir.core import Op, Value
+    from wasmjit.ir.parser import OpState, Parser
+
+ParseFn = Callable[["Parser", "OpState"], None]
+FastFn = Callable[["Parser", int, int, "str | None", Any], "Op | None"]
+Report = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An operand or result group. kind: "" exactly one, "?" none or one, "*" any number."""
+
+    name: str
+    kind: str = ""
+
+
+@dataclass(slots=True)
+class OpSpec:
+    """What the reader, verifier and printer know of one op.
+
+    `succ_groups`: names of the operand groups that travel with the successors (they follow `operands` in the generic form); "*name" for one
+    group per case.
+    `traits`: "terminator", "isolated" (from above), "graph" (regions without dominance), "symbol" (defines `sym_name`), "symbol_table".
+    `lazy`: bodies are parsed on first access. `implicit`: op added when a block lacks its terminator.
+    """
+
+    name: str
+    operands: tuple[Group, ...] = ()
+    results: tuple[Group, ...] | None = None
+    succ_groups: tuple[str, ...] = ()
+    traits: frozenset[str] = frozenset()
+    parse: ParseFn | None = None
+    fast: FastFn | None = None
+    normalise: Callable[[Op], None] | None = None
+    verify: Callable[[Op, Report], None] | None = None
+    lazy: bool = False
+    implicit: str = ""
+    parent: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def segmented(self) -> bool:
+        """Whether the generic form needs `operandSegmentSizes`."""
+        groups = [g.kind for g in self.operands if g.kind]
+        return len(groups) + len(self.succ_groups) > 1
+
+    def find(self, name: str) -> int:
+        """Index of the operand group called `name`; KeyError if there is none."""
+        for i, g in enumerate(self.operands):
+            if g.name == name:
+                return i
+        raise KeyError(f"{self.name} has no operand group {name!r}; it has {[g.name for g in self.operands]}")
+
+
+SPECS: dict[str, OpSpec] = {}
+"""All known ops by full name ("comb.add")."""
+
+ALIASES: dict[str, str] = {"module": "builtin.module", "func": "func.func", "call": "func.call", "return": "func.return", "call_indirect": "func.call_indirect",
+                           "constant": "func.constant", "unrealized_conversion_cast": "builtin.unrealized_conversion_cast",
+                           "cond_br": "cf.cond_br", "br": "cf.br", "assert": "cf.assert"}
+"""Spellings without a dialect prefix."""
+
+
+def operand_group(op: Op, name: str) -> list[Value]:
+    """The operands of `op` in the group `name` of its table row."""
+    spec = SPECS[op.name]
+    groups = spec.operands
+    if name in spec.extra.get("absent", ()):
+        return []
+    want = spec.find(name)
+    n = len(op.operands)
+    if spec.segmented:
+        sizes = op.attrs.get("operandSegmentSizes")
+        if sizes is not None:
+            start = sum(sizes[:want])
+            return op.operands[start : start + sizes[want]]
+    # Without sizes the groups that vary share what the single ones leave (mostly there is one; MLIR's SameVariadicOperandSize).
+    vary = sum(1 for g in groups if g.kind)
+    share = (n - (len(groups) - vary)) // vary if vary else 0
+    pos = 0
+    for i, g in enumerate(groups):
+        size = share if g.kind else 1
+        if i == want:
+            return op.operands[pos : pos + size]
+        pos += size
+    raise AssertionError(name)
