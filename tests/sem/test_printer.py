@@ -55,12 +55,12 @@ def test_branches_and_switches_show_their_arguments() -> None:
     b.set_block(entry)
     b.cond_br(b.icmp("ult", x, b.i32(5)), loop, end, (x,), (b.i32(0),))
     b.set_block(loop)
-    b.switch(loop.params[0], [(1, loop, (x,)), (2, end, (x,))], end, (b.i32(9),))
+    b.switch(loop.params[0], [(1, loop, (b.i32(3),)), (2, end, (x,))], end, (b.i32(9),))
     b.set_block(end)
     b.ret((end.params[0],))
     text = format_body(b.finish())
     assert "= icmp %0, 5:i32 ult\n  br %4 ? ^1(%0) : ^2(0:i32)\n" in text
-    assert "switch %1 [1: ^1(%0), 2: ^2(%0), default: ^2(9:i32)]" in text
+    assert "switch %1 [1: ^1(3:i32), 2: ^2(%0), default: ^2(9:i32)]" in text
     assert text.endswith("^2(%2: i32):\n  ret %2\n}\n")
 
 
