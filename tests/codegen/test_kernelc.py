@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.codegen import kernelc_samples as k
-from wasmjit.codegen.kernelc import KernelError, compile_functions, compile_kernel, load_kernel, source_key
+from wasmjit.codegen.kernel_source import KernelError
+from wasmjit.codegen.kernelc import compile_functions, compile_kernel, load_kernel, source_key
 from wasmjit.codegen.kernelc_testing import run_both
 from wasmjit.runtime.cache import Cache
 from wasmjit.runtime.engine import Engine
@@ -355,3 +356,9 @@ def test_source_key_depends_on_imported_modules(tmp_path: Path) -> None:
     Path(str(a.__file__)).write_text("LIMIT = 7\n")
     keys.append(source_key([a]))
     assert len(set(keys)) == 3
+
+
+def test_two_exports_of_one_name_are_refused(tmp_path: Path) -> None:
+    a, b = (module_of(tmp_path, "@export\ndef f() -> None:\n    pass\n") for _ in range(2))
+    with pytest.raises(ValueError, match="f is exported by"):
+        compile_kernel([a, b])

@@ -9,7 +9,6 @@ other modules that these call are compiled in without being exported. A typical 
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import sys
@@ -19,9 +18,6 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from wasmjit.codegen import wasm as w
-from wasmjit.codegen.kernel_lower import VALTYPE, FunctionLowering
-from wasmjit.codegen.kernel_source import KernelError, Source, calls, source
 from wasmjit.runtime.cache import Cache
 from wasmjit.runtime.engine import Engine, Module, compile_module, deserialize_module
 from wasmjit.runtime.raw import WasmError
@@ -38,69 +34,6 @@ class KernelImage:
     host_imports: dict[str, Signature]
 
 
-def _signature(src: Source) -> Signature:
-    return tuple(t for _, t in src.params), (src.result,) if src.result else ()
-
-
-def _codes(sig: Signature) -> tuple[list[int], list[int]]:
-    return [VALTYPE[t] for t in sig[0]], [VALTYPE[t] for t in sig[1]]
-
-
-class _Builder:
-    """The module under construction; also the `Unit` of the function lowering."""
-
-    def __init__(self, roots: Iterable[Callable[..., Any]]) -> None:
-        self.module = w.ModuleBuilder()
-        self.module.import_memory("env", "memory", 0)
-        self.module.import_table("env", "table", 0)
-        self.module.import_global("env", "sp", w.I32, True)
-        self.index: dict[Any, int] = {}
-        self.host: dict[str, Signature] = {}
-        self.functions: list[Source] = []
-        self._reach(roots)
-
-    def _reach(self, roots: Iterable[Callable[..., Any]]) -> None:
-        """Find everything that is called: imports have to be numbered before functions."""
-        work, seen, hosts = list(roots), set(), []
-        exported = set(work)
-        while work:
-            fn = work.pop(0)
-            if fn in seen:
-                continue
-            seen.add(fn)
-            src = source(fn)
-            if fn in exported or not getattr(fn, "__kernel_inline__", False):
-                self.functions.append(src)
-            for node, target in calls(src):
-                if hasattr(target, "__kernel_host__"):
-                    if target not in hosts:
-                        hosts.append(target)
-                elif isinstance(target, FunctionType) and not hasattr(target, "__kernel_intrinsic__"):
-                    work.append(target)
-                elif target is None and not (isinstance(node.func, ast.Name) and node.func.id == "range"):
-                    raise src.error(node, "call of something that is no kernel function and no intrinsic")
-        for target in hosts:
-            sig = _signature(source(target.__wrapped__))
-            name = target.__kernel_host__
-            if self.host.setdefault(name, sig) != sig:
-                raise source(target.__wrapped__).error(None, f"host function {name} is declared with two signatures")
-            self.index[target] = self.module.import_func("h", name, *_codes(sig))
-        for src in self.functions:
-            self.index[src.fn] = self.module.declare_func(*_codes(_signature(src)), name=src.name)
-
-    def func_index(self, target: Callable[..., Any]) -> int:
-        return self.index[target]
-
-    def type_index(self, params: tuple[str, ...], result: str) -> int:
-        return self.module.add_type([VALTYPE[t] for t in params], [VALTYPE[result]] if result else [])
-
-    def finish(self, names: bool) -> bytes:
-        for src in self.functions:
-            lowered = FunctionLowering(self, src)
-            self.module.define_func(self.index[src.fn], lowered.locals, lowered.code)
-        return self.module.finish(names=names)
-
-
 def exported_functions(modules: Iterable[ModuleType]) -> dict[str, Callable[..., Any]]:
     """The @export functions defined in the modules, by name, in the order of the modules and of their definition."""
     out: dict[str, Callable[..., Any]] = {}
@@ -108,17 +41,20 @@ def exported_functions(modules: Iterable[ModuleType]) -> dict[str, Callable[...,
         for fn in vars(m).values():
             own = isinstance(fn, FunctionType) and fn.__module__ == m.__name__ and hasattr(fn, "__kernel_export__")
             if own and out.setdefault(fn.__name__, fn) is not fn:
-                raise source(fn).error(None, f"{fn.__name__} is exported twice")
+                raise ValueError(f"{fn.__name__} is exported by {out[fn.__name__].__module__} and by {m.__name__}")
     return out
 
 
 def compile_functions(functions: Mapping[str, Callable[..., Any]], *, names: bool = True) -> KernelImage:
     """Compile functions (and all that they call) under the given export names. Raises KernelError with file and line."""
-    builder = _Builder(functions.values())
+    from wasmjit.codegen.kernel_module import KernelBuilder, signature  # only here: a start from the cache does without the compiler
+    from wasmjit.codegen.kernel_source import source
+
+    builder = KernelBuilder(functions.values())
     for name, fn in functions.items():
         builder.module.export_func(name, builder.index[fn])
     data = builder.finish(names)
-    return KernelImage(data, {n: _signature(source(f)) for n, f in functions.items()}, builder.host)
+    return KernelImage(data, {n: signature(source(f)) for n, f in functions.items()}, builder.host)
 
 
 def compile_kernel(modules: list[ModuleType], *, names: bool = True) -> KernelImage:
@@ -148,7 +84,7 @@ def source_key(modules: Iterable[ModuleType]) -> bytes:
         for key, value in sorted(vars(m).items()):
             if key.isupper() and isinstance(value, (int, float)):
                 digest.update(f"{key}={value!r}\n".encode())
-    for part in ("kernelc", "kernel_lower", "kernel_source", "wasm"):
+    for part in ("kernelc", "kernel_module", "kernel_lower", "kernel_source", "wasm"):
         digest.update(Path(__file__).with_name(part + ".py").read_bytes())
     return digest.digest()
 
@@ -180,4 +116,4 @@ def load_kernel(engine: Engine, modules: list[ModuleType], cache: Cache | None) 
 def _unjson(table: dict[str, Any]) -> dict[str, Signature]:
     return {name: (tuple(p), tuple(r)) for name, (p, r) in table.items()}
 
-__all__ = ["KernelError", "KernelImage", "compile_functions", "compile_kernel", "exported_functions", "load_kernel", "source_key"]
+__all__ = ["KernelImage", "compile_functions", "compile_kernel", "exported_functions", "load_kernel", "source_key"]
