@@ -397,3 +397,26 @@ def test_bool_is_never_stored_as_text_of_a_bool() -> None:
     run_region(b, env)
     assert env.read(CTX + 16, 3) == b"\1\7\1"
     assert env.read(CTX + 24, 16) == image(I(70), (1 << 70) - 1)
+
+
+def test_every_nan_is_stored_as_one() -> None:
+    env = FakeEnv()
+    odd64, odd32 = 0xFFF0000000000123, 0xFF800123
+    env.u64[CTX + 8 >> 3], env.u32[CTX + 16 >> 2] = odd64, odd32
+    b = region()
+    d, f = b.op("ldt", F64, (b.ctx(),), 8), b.op("ldt", F32, (b.ctx(),), 16)
+    b.op("stt", (), (b.ctx(), d), 64)
+    b.op("stt", (), (b.ctx(), f), 72)
+    b.op("stt", (), (b.ctx(), d), 81)
+    b.op("st", (), (b.i64(GUEST_LO), d), (0, 1))
+    b.op("st", (), (b.i64(GUEST_LO), d), (9, 1))
+    b.op("stt", (), (b.ctx(), b.op("anew", A(16), (d, f), (0, 8))), 96)
+    b.op("stt", (), (b.ctx(), b.op("f2bits", I64, (d,))), 112)
+    b.op("st", (), (b.i64((1 << 32) | GUEST_LO), f), (0, 1))
+    run_region(b, env)
+    d_bytes, f_bytes = (0x7FF8000000000000).to_bytes(8, "little"), (0x7FC00000).to_bytes(4, "little")
+    for at in (CTX + 64, CTX + 81, GUEST_LO, GUEST_LO + 9, CTX + 96, CTX + 112):
+        assert env.read(at, 8) == d_bytes
+    for at in (CTX + 72, CTX + 104):
+        assert env.read(at, 4) == f_bytes
+    assert env.calls == [("k_store_net", 0, GUEST_LO, 4, 0x7FC00000)]

@@ -60,6 +60,11 @@ def image(ty: Ty, text: str) -> str:
     return to_image(ty, _literal(text))
 
 
+def canonical(ty: Ty, text: str) -> str:
+    """A float, named by `text`, whose NaNs are all one."""
+    return f"{text} if {text} == {text} else NAN" if ty.kind == "f" else text
+
+
 def outward(ty: Ty, text: str) -> str:
     """A leaf as others may see it: never a Python bool."""
     return f"+{text}" if ty.kind == "i" and ty.size == 1 and not text.isdigit() else text
@@ -93,7 +98,7 @@ NAMED: dict[str, tuple[int, ...] | None] = {
 
 
 def _stt(g: Generator, op: Op) -> None:
-    g.line(store(g, op.args[1].ty, g.use(op.args[0]), op.attr, g.use(op.args[1])))
+    g.line(store(g, op.args[1].ty, g.use(op.args[0]), op.attr, canonical(op.args[1].ty, g.use(op.args[1]))))
 
 
 def _guard(g: Generator, ptr: str, off: int, n: int, site: int) -> None:
@@ -139,7 +144,7 @@ def _st(g: Generator, op: Op) -> None:
     else:
         view = f"mf{ty.size}" if ty.kind == "f" else VIEW[n]
         g.line(f"elif a & {n - 1}: m8[a : a + {n}] = {image(ty, v)}")
-        g.line(f"else: {view}[a >> {SHIFT[n]}] = {v}")
+        g.line(f"else: {view}[a >> {SHIFT[n]}] = {canonical(ty, v)}")
 
 
 def _alloca(g: Generator, op: Op) -> None:

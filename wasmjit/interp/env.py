@@ -65,8 +65,6 @@ class Env(ABC):
             U8=struct.Struct("<Q").unpack_from,
             UF=struct.Struct("<f").unpack_from,
             UD=struct.Struct("<d").unpack_from,
-            PF=struct.Struct("<f").pack,
-            PD=struct.Struct("<d").pack,
             R32=fold.round_f32,
             **HELPERS,
         )

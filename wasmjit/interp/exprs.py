@@ -261,7 +261,7 @@ def to_image(ty: Ty, text: str) -> str:
     if ty.kind == "a":
         return text
     if ty.kind == "f":
-        return f"P{'F' if ty.size == 32 else 'D'}({text})"
+        return f"FB{ty.size}({text}).to_bytes({ty.nbytes}, 'little')"
     return f"B1[{text}]" if ty.nbytes == 1 else f"{text}.to_bytes({ty.nbytes}, 'little')"
 
 
@@ -303,13 +303,13 @@ def _aput(g: Generator, op: Op, a: list[str]) -> str:
 
 
 def _struct_format(op: Op) -> str | None:
-    """A `struct` format that builds the image of an `anew` from scalar leaves in order of their offsets."""
+    """A `struct` format that builds the image of an `anew` from integer leaves in order of their offsets."""
     fmt, at = "<", 0
     for v, off in zip(op.args, op.attr, strict=True):
-        if v.ty.kind == "a" or v.ty.nbytes > 8 or off < at:
+        if v.ty.kind != "i" or v.ty.nbytes > 8 or off < at:
             return None
         fmt += f"{off - at}x" if off > at else ""
-        fmt += {1: "B", 2: "H", 4: "I", 8: "Q"}[v.ty.nbytes] if v.ty.kind == "i" else "f" if v.ty.size == 32 else "d"
+        fmt += {1: "B", 2: "H", 4: "I", 8: "Q"}[v.ty.nbytes]
         at = off + v.ty.nbytes
     size = op.dsts[0].ty.size
     return fmt + (f"{size - at}x" if size > at else "")

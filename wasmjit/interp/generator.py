@@ -159,7 +159,7 @@ class Generator:
             named: tuple[int, ...] | None = NAMED.get(user.code, TWICE.get(user.code, ()))
             if user.code == "ldt" and (user.dsts[0].ty.kind == "a" or user.dsts[0].ty.nbytes > 8):
                 named = None
-            if user.code == "stt" and user.args[0] is v:
+            if user.code == "stt" and (user.args[0] is v or v.ty.kind == "f"):
                 named = None
             if named is None or any(user.args[i] is v for i in named):
                 return False

@@ -7,7 +7,8 @@ folds constants with it.
 Where `wasmjit.sem.mir` leaves room, this module is the definition:
 
 * `fmin`/`fmax` are IEEE 754-2019 minimum/maximum: a NaN operand gives NaN, and -0 is less than +0 (as `f64.min` of WebAssembly).
-* A NaN has no payload: `f2bits` of any NaN is the positive quiet NaN (0x7FC00000, 0x7FF8000000000000).
+* Sign and payload of a NaN cannot be seen: `f2bits`, `anew`, `aput` and every store to memory or a net (not the saving of a value in its
+  own frame slot) write the positive quiet NaN (0x7FC00000, 0x7FF8000000000000) for any NaN.
 * `fmath` follows C: a domain error gives NaN, overflow and poles give the infinity. `FMATH` lists the names.
 * Integers read out of an image (`aget`, `apack`) are cut to their width, whatever the padding bits hold.
 """
@@ -374,11 +375,11 @@ def _floats() -> None:
 
 
 def leaf_to_bytes(ty: Ty, value: Any) -> bytes:
-    """Memory form of a leaf: `ty.nbytes` bytes, little endian."""
+    """Memory form of a leaf: `ty.nbytes` bytes, little endian; NaNs are canonical."""
     if ty.kind == "i":
         return int(value).to_bytes(ty.nbytes, "little")
     if ty.kind == "f":
-        return _F32.pack(value) if ty.size == 32 else _F64.pack(value)
+        return float_bits(value, ty.size).to_bytes(ty.nbytes, "little")
     return bytes(value)
 
 
