@@ -28,11 +28,11 @@ def perfetto_events(run: dict[str, Any], processes: list[dict[str, Any]], events
     for event in events:
         pid, wall = event["process_id"], event["wall_ns"]
         args = {"simulation time fs": event["time_fs"], "definition": names.get(pid, {}).get("definition", "")}
-        if event["kind"] == "compile":
-            out.append({"ph": "X", "pid": 1, "tid": pid, "cat": "compile", "name": f"compile ({event['tier']})", "ts": wall / 1e3, "dur": event["dur_ns"] / 1e3, "args": args})
+        if event["kind"] in ("compile", "cache_hit"):
+            out.append({"ph": "X", "pid": 1, "tid": pid, "cat": "compile", "name": f"{event['kind']} ({event['tier']})", "ts": wall / 1e3, "dur": event["dur_ns"] / 1e3, "args": args})
             continue
         out.append({"ph": "i", "s": "t", "pid": 1, "tid": pid, "cat": event["kind"], "name": event["kind"], "ts": wall / 1e3, "args": args})
-        tier = event["tier"] if event["kind"] == "install" else "interpret"
+        tier = event["tier"] if event["kind"] in ("install", "tier") else "interpret"
         old, since = current.get(pid, ("interpret", 0))
         if tier != old:
             out.append({"ph": "X", "pid": 1, "tid": pid, "cat": "tier", "name": old, "ts": since / 1e3, "dur": (wall - since) / 1e3})
@@ -54,13 +54,13 @@ def timeline_vcd(processes: list[dict[str, Any]], events: list[dict[str, Any]]) 
     lines += ["$upscope $end", "$enddefinitions $end", "#0", "$dumpvars", *(f"b0 {tier}" for tier, _ in codes.values()), "$end"]
     now = 0
     for event in sorted(events, key=lambda e: e["time_fs"]):
-        if event["kind"] == "compile" or event["process_id"] not in codes:
+        if event["kind"] in ("compile", "cache_hit") or event["process_id"] not in codes:
             continue
         if event["time_fs"] > now:
             now = event["time_fs"]
             lines.append(f"#{now}")
         tier, deopt = codes[event["process_id"]]
-        number = _TIER_NUMBER.get(event["tier"], 1) if event["kind"] == "install" else 0
+        number = _TIER_NUMBER.get(event["tier"], 1) if event["kind"] in ("install", "tier") else 0
         lines.append(f"b{number:b} {tier}")
         if event["kind"] == "deopt":
             lines.append(f"1{deopt}")

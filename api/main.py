@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from wasmjit_api.config import Settings, is_loopback
@@ -21,9 +21,6 @@ from wasmjit_api.routes import deopts, exports, launch, runs, waves
 from wasmjit_api.security import Guard
 from wasmjit_api.store import RunStore
 from wasmjit_api.waves.service import WaveService
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 VERSION = "0.1.0"
 _MEDIA = {

@@ -12,7 +12,7 @@ from typing import Any
 
 TIERS = ("interpret", "compile", "optimise")
 _TIER_NAMES = {0: "interpret", 1: "compile", 2: "optimise", "0": "interpret", "1": "compile", "2": "optimise", "optimize": "optimise"}
-EVENT_KINDS = ("compile", "install", "deopt", "bailout", "evict")
+EVENT_KINDS = ("compile", "install", "deopt", "bailout", "tier", "evict", "cache_hit")
 SEVERITY = {"bailout": 1, "lazy": 2, "eager": 3}
 """Weight of one record in a process's score; an eager deopt (a failed guard) costs a transfer in the middle of running code."""
 
@@ -181,7 +181,7 @@ def _complete_processes(records: RunRecords) -> None:
     for process in records.processes:
         pid = process["process_id"]
         process["deopts"] = counts.get(pid, 0)
-        if process["lost_ns"] < 0:
+        if process["lost_ns"] <= 0:
             # Without the simulator's own figure: the transfers, and the interpreted time of a process that has ever left native code.
             process["lost_ns"] = cost.get(pid, 0) + (process["tier_ns"].get("interpret", 0) if counts.get(pid) else 0)
         process["score"] = round(score.get(pid, 0) + process["lost_ns"] / 1e6, 2)

@@ -163,8 +163,8 @@ def router(ctx: Context) -> APIRouter:
             pid = process.get("process_id")
             tier, since = "interpret", 0
             for event in events:
-                if event["process_id"] == pid and event["time_fs"] <= t and event["kind"] in ("install", "deopt", "evict"):
-                    tier, since = (event["tier"] if event["kind"] == "install" else "interpret"), event["time_fs"]
+                if event["process_id"] == pid and event["time_fs"] <= t and event["kind"] in ("install", "tier", "deopt", "evict"):
+                    tier, since = (event["tier"] if event["kind"] in ("install", "tier") else "interpret"), event["time_fs"]
             drivers.append({"process": name, "process_id": pid, "definition": process.get("definition", name), "tier": tier, "since_fs": since})
         return json_response({"ok": True, "signal": signal, "drivers": drivers, "source": source})
 

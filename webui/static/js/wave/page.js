@@ -1,0 +1,44 @@
+// Waves of one run: waits for the index, builds the view, shows what went wrong otherwise.
+import { html, useEffect, useState } from '../lib.js';
+import { Empty, ErrorBox, Loading } from '../ui.js';
+import { fromAddress, WaveView } from './view.js';
+import { loadTree, waitReady } from './source.js';
+import { Controller } from './controller.js';
+import { parse } from '../router.js';
+import { signalRow } from './model.js';
+
+/** Rows of a first visit: clocks and resets first, then the signals of the outermost scope. */
+export function defaultRows(tree) {
+  const scope = tree.roots[0];
+  const vars = (scope ? scope.vars.length ? scope.vars : scope.scopes[0]?.vars || [] : tree.loose).slice(0, 16);
+  const rank = variable => (/^(clk|clock)/i.test(variable.name) ? 0 : /^(rst|reset)/i.test(variable.name) ? 1 : 2);
+  return [...vars].sort((a, b) => rank(a) - rank(b));
+}
+
+export function WavePage({ id, run }) {
+  const [state, setState] = useState({ state: 'loading' });
+  useEffect(() => {
+    const abort = new AbortController();
+    let made = null;
+    (async () => {
+      const answer = await waitReady(id, progress => !abort.signal.aborted && progress.state === 'indexing' && setState(progress), abort.signal);
+      if (answer.state !== 'ready') { if (!abort.signal.aborted) setState(answer); return; }
+      const tree = await loadTree(id, abort.signal);
+      if (abort.signal.aborted) return;
+      made = new Controller([id], tree);
+      made.withPair = variable => variable;
+      made.addVariable = variable => made.model.add([signalRow(variable)]);
+      const { query } = parse();
+      if (!fromAddress(made, query)) { made.model.rows = defaultRows(tree).map(variable => signalRow(variable)); made.model.rowsChanged(); }
+      setState({ state: 'ready', controller: made });
+    })().catch(error => !abort.signal.aborted && setState({ state: 'failed', error }));
+    return () => { abort.abort(); made?.dispose(); };
+  }, [id]);
+  if (state.state === 'ready') return html`<${WaveView} controller=${state.controller} title=${run.id} />`;
+  if (state.state === 'none') {
+    return html`<${Empty} title=${run.status === 'running' ? 'No waveform yet' : 'The run dumped no waveform'} testid="no-waves"><p>Recorded runs keep one when the design or the command line asks for it:</p><pre>wasmjit run design.mlir --record --fst waves.fst</pre></${Empty}>`;
+  }
+  if (state.state === 'error') return html`<section class="page"><${ErrorBox} error=${{ message: 'The waveform cannot be read', hint: state.message }} /></section>`;
+  if (state.state === 'failed') return html`<section class="page"><${ErrorBox} error=${state.error} retry=${() => location.reload()} /></section>`;
+  return html`<${Loading}>${state.state === 'indexing' ? `Indexing the waveform… ${state.size ? `${Math.min(99, Math.round((100 * (state.read || 0)) / state.size))} %` : ''}` : 'Loading…'}</${Loading}>`;
+}

@@ -1,0 +1,178 @@
+// The strips that share the time axis with the waves: JIT lane, difference band, minimap.
+import { html, useEffect, useRef, useState } from '../lib.js';
+import { REASONS } from '../ui.js';
+import { clamp, css, formatTime, prepareCanvas } from '../util.js';
+import { get, run as runPath, url } from '../api.js';
+
+const TIERS = ['interpret', 'compile', 'optimise'];
+
+function Strip({ controller, label, kind, paint, onDown, height, testid }) {
+  const canvas = useRef();
+  useEffect(() => {
+    const draw = () => {
+      if (!canvas.current?.isConnected) return;
+      const [context, width] = prepareCanvas(canvas.current, canvas.current.clientWidth, height);
+      paint(context, width, height);
+    };
+    controller.overlays.add(draw);
+    controller.draw();
+    return () => controller.overlays.delete(draw);
+  }, [controller, paint]);
+  return html`<div class="strip ${kind}" data-testid=${testid}><div class="label">${label}</div><canvas ref=${canvas} onPointerDown=${event => onDown(event, canvas.current)}></canvas></div>`;
+}
+
+function cursorLine(context, controller, width, height, t0, span) {
+  const { model, theme } = controller;
+  if (model.cursor === null) return;
+  context.fillStyle = theme.cursor;
+  context.fillRect(Math.round(((model.cursor - t0) / span) * width), 0, 1, height);
+}
+
+/** The whole run in one line: activity, the window, cursor, markers and differences. Drag the window, or click. */
+export function Minimap({ controller }) {
+  const { model } = controller;
+  const [columns, setColumns] = useState([]);
+  const key = model.signals().map(row => row.signal).slice(0, 60).join(',');
+  useEffect(() => {
+    let live = true;
+    get(`${runPath(controller.runs[0])}/waves/activity`, { px: 500, s: key }).then(body => live && setColumns(body.columns), () => live && setColumns([]));
+    return () => { live = false; };
+  }, [controller, key]);
+  const paint = (context, width, height) => {
+    const span = model.end - model.begin;
+    const x = t => ((t - model.begin) / span) * width;
+    const most = Math.max(1, ...columns);
+    context.fillStyle = controller.theme.dense;
+    columns.forEach((count, n) => {
+      const tall = count ? 2 + Math.sqrt(count / most) * (height - 10) : 0;
+      context.fillRect((n * width) / columns.length, height - 3 - tall, width / columns.length + 0.5, tall);
+    });
+    context.fillStyle = controller.theme.x;
+    for (const row of controller.comparison?.differing || []) for (const [from] of row.intervals) context.fillRect(x(from), 0, 1.5, 4);
+    context.fillStyle = controller.theme.marker;
+    for (const t of Object.values(model.markers)) context.fillRect(x(t), 0, 1.5, height);
+    const left = x(model.t0);
+    const wide = Math.max(4, x(model.t1) - left);
+    context.fillStyle = controller.theme.cursor;
+    context.globalAlpha = 0.14;
+    context.fillRect(left, 0, wide, height);
+    context.globalAlpha = 1;
+    context.strokeStyle = controller.theme.cursor;
+    context.strokeRect(left + 0.5, 0.5, wide - 1, height - 1);
+    cursorLine(context, controller, width, height, model.begin, span);
+  };
+  const down = (event, canvas) => {
+    const box = canvas.getBoundingClientRect();
+    const per = (model.end - model.begin) / box.width;
+    const at = model.begin + (event.clientX - box.left) * per;
+    if (at < model.t0 || at > model.t1) model.setView(at - model.span / 2, at + model.span / 2);
+    const start = event.clientX;
+    const from = model.t0;
+    const { span } = model;
+    canvas.setPointerCapture(event.pointerId);
+    const move = moved => model.setView(from + (moved.clientX - start) * per, from + (moved.clientX - start) * per + span);
+    const up = () => { canvas.removeEventListener('pointermove', move); canvas.removeEventListener('pointerup', up); };
+    canvas.addEventListener('pointermove', move);
+    canvas.addEventListener('pointerup', up);
+  };
+  return html`<${Strip} controller=${controller} kind="minimap" testid="minimap" height=${34} paint=${paint} onDown=${down} label=${html`Whole run <span>${formatTime(model.end, 3)}</span>`} />`;
+}
+
+/** Where the two runs differ, over the window; ticks of single instants stay visible at any zoom. */
+export function DiffBand({ controller }) {
+  const { model, comparison } = controller;
+  const paint = (context, width, height) => {
+    context.fillStyle = controller.theme.bg;
+    context.fillRect(0, 0, width, height);
+    context.fillStyle = controller.theme.x;
+    for (const row of comparison.differing) {
+      for (const [from, to] of row.intervals) {
+        if (to < model.t0 || from > model.t1) continue;
+        const x0 = Math.max(0, ((from - model.t0) / model.span) * width);
+        const x1 = Math.min(width, ((to - model.t0) / model.span) * width);
+        context.globalAlpha = 0.35;
+        context.fillRect(x0, 6, Math.max(2, x1 - x0), height - 12);
+        context.globalAlpha = 1;
+        context.fillRect(x0, 3, 1.5, height - 6);
+      }
+    }
+    cursorLine(context, controller, width, height, model.t0, model.span);
+  };
+  const down = (event, canvas) => {
+    const box = canvas.getBoundingClientRect();
+    model.setCursor(model.t0 + ((event.clientX - box.left) / box.width) * model.span);
+  };
+  return html`<${Strip} controller=${controller} kind="band" testid="band" height=${22} paint=${paint} onDown=${down} label="Differences" />`;
+}
+
+/** Share of the processes in each tier over simulation time, with a mark per deopt. */
+export function JitLane({ controller, timeline }) {
+  const { model } = controller;
+  const steps = useRef(null);
+  if (!steps.current || steps.current.of !== timeline) steps.current = tierSteps(timeline);
+  const paint = (context, width, height) => {
+    const colours = TIERS.map(tier => css(`--tier-${tier}`));
+    const { times, counts, total } = steps.current;
+    const x = t => ((t - model.t0) / model.span) * width;
+    const top = 11;
+    const tall = height - top - 3;
+    for (let n = 0; n < times.length && total; n += 1) {
+      const x0 = Math.max(0, x(times[n]));
+      const x1 = Math.min(width, n + 1 < times.length ? x(times[n + 1]) : x(model.end));
+      if (x1 <= 0 || x0 >= width || x1 <= x0) continue;
+      let y = top + tall;
+      counts[n].forEach((count, tier) => {
+        const part = (count / total) * tall;
+        context.fillStyle = colours[tier];
+        context.fillRect(x0, y - part, x1 - x0 + 0.5, part);
+        y -= part;
+      });
+    }
+    for (const event of timeline.deopts) {
+      const at = x(event.time_fs);
+      if (at < -5 || at > width + 5) continue;
+      context.fillStyle = css(`--reason-${event.reason}`);
+      context.beginPath();
+      context.moveTo(at - 4, 1);
+      context.lineTo(at + 4, 1);
+      context.lineTo(at, 9);
+      context.fill();
+    }
+    cursorLine(context, controller, width, height, model.t0, model.span);
+  };
+  const down = (event, canvas) => {
+    const box = canvas.getBoundingClientRect();
+    const t = model.t0 + ((event.clientX - box.left) / box.width) * model.span;
+    const reach = (6 / box.width) * model.span;
+    const near = timeline.deopts.filter(one => Math.abs(one.time_fs - t) < reach).sort((a, b) => Math.abs(a.time_fs - t) - Math.abs(b.time_fs - t))[0];
+    model.setCursor(near ? near.time_fs : t);
+  };
+  return html`<${Strip} controller=${controller} kind="jit" testid="jit-lane" height=${34} paint=${paint} onDown=${down}
+    label=${html`JIT tiers <span class="spring"></span>${timeline.deopts.length} deopts ▾`} />`;
+}
+
+function tierSteps(timeline) {
+  const tiers = new Map(timeline.processes.map(process => [process.process_id, 0]));
+  const counts = [tiers.size, 0, 0];
+  const out = { of: timeline, total: tiers.size, times: [0], counts: [[...counts]] };
+  for (const event of [...timeline.events].sort((a, b) => a.time_fs - b.time_fs)) {
+    if (event.kind === 'compile' || event.kind === 'cache_hit' || event.kind === 'bailout' || !tiers.has(event.process_id)) continue;
+    const next = event.kind === 'install' || event.kind === 'tier' ? Math.max(0, TIERS.indexOf(event.tier)) : 0;
+    const old = tiers.get(event.process_id);
+    if (old === next) continue;
+    counts[old] -= 1;
+    counts[next] += 1;
+    tiers.set(event.process_id, next);
+    out.times.push(event.time_fs);
+    out.counts.push([...counts]);
+  }
+  return out;
+}
+
+/** Timeline of a run for the lane: null when it has none. */
+export async function loadTimeline(id) {
+  const [timeline, deopts] = await Promise.all([get(`${runPath(id)}/timeline`), get(url(`${runPath(id)}/deopts`, { limit: 1000 }))]);
+  if (!timeline.processes.length) return null;
+  const number = reason => { const at = REASONS.indexOf(reason); return clamp(at < 0 ? 4 : at, 0, 4); };
+  return { ...timeline, deopts: deopts.deopts.filter(row => row.kind !== 'bailout').map(row => ({ ...row, reasonName: row.reason, reason: number(row.reason) })) };
+}
