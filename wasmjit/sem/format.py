@@ -85,15 +85,15 @@ class Radix(FormatSpec):
     four_state: bool = False
 
 
-def Hex(width_bits: int, **kw: Any) -> Radix:  # noqa: N802  (a node like the others)
+def Hex(width_bits: int, **kw: Any) -> Radix:
     return Radix(4, width_bits, **kw)
 
 
-def Oct(width_bits: int, **kw: Any) -> Radix:  # noqa: N802
+def Oct(width_bits: int, **kw: Any) -> Radix:
     return Radix(3, width_bits, **kw)
 
 
-def Bin(width_bits: int, **kw: Any) -> Radix:  # noqa: N802
+def Bin(width_bits: int, **kw: Any) -> Radix:
     return Radix(1, width_bits, **kw)
 
 

@@ -112,7 +112,7 @@ def layout(t: T.Type) -> Layout:
             return Layout(16, 8, (I64, I32, I32), (0, 8, 12), 128, (64, 32, 0), (None, None, None))
         case T.RefType():
             return Layout(16, 8, (I64, I32), (0, 8), 0, (0, 0), (None, None))
-        case T.DStringType():
+        case T.DStringType() | T.FStringType():
             return Layout(16, 8, (I64, I64), (0, 8), 128, (64, 0), (None, None))
         case T.NoneType() | T.LLVMVoidType():
             return Layout(0, 1, (), (), 0, (), ())

@@ -92,20 +92,20 @@ def event_bucket(addr: i32) -> i32:
 
 @export
 def k_wait_dyn(proc: i32, net: i32, addr: i32, size: i32, edge: i32) -> None:
-    """The process wakes when the `size` bytes at addr change (edge 0), when bit 0 there rises (1) or falls (2), or is triggered (3).
+    """The process wakes when the `size` bytes at addr change (edge 0), when bit 0 there rises (1) or falls (2), or when k_mem_event(addr) says so (3).
 
-    net: the net they belong to. NO_NET: plain memory; edge 3 then means k_mem_event(addr), the others are looked at whenever the ready queue is empty.
+    net: the net they belong to. NO_NET: plain memory, which is looked at whenever the ready queue is empty.
     """
     p = waiting_proc(proc)
     w = node_new()
     if w == 0:
         return
-    if net != NO_NET:
+    if edge == EDGE_EVENT:
+        head = event_bucket(addr)
+    elif net != NO_NET:
         na = ld32(CB_NETS) + net * N_SIZE
         st32(na + N_FLAGS, ld32(na + N_FLAGS) | NF_DYN)
         head = na + N_DYN
-    elif edge == EDGE_EVENT:
-        head = event_bucket(addr)
     else:
         head = CB_POLL
     st32(w + W_HEAD, head)

@@ -1,0 +1,334 @@
+"""Builds a `Definition` from the body of an hw.module."""
+
+from __future__ import annotations
+
+from wasmjit.elab.definition import (
+    CLOCKED_EFFECTS,
+    EFFECT_OPS,
+    IGNORED_OPS,
+    PROCESS_OPS,
+    REGISTER_OPS,
+    STATEFUL_WIRES,
+    Child,
+    Definition,
+    RegisterGroup,
+    Sink,
+    attr_name,
+    is_constant,
+    is_pure,
+    walk,
+    zero_time,
+)
+from wasmjit.ir import Op, Value
+from wasmjit.ir import types as T
+from wasmjit.sem.layout import UnsupportedType
+from wasmjit.sem.lower.core import Unsupported
+from wasmjit.sem.lower.refs import NetRef, Own, Slot
+
+INLINE_CONE = 12
+"""A value captured by a process is computed there if its cone has at most this many operations; larger ones are stored once."""
+
+
+class Analyser:
+    def __init__(self, name: str, op: Op) -> None:
+        self.d = Definition(name, op)
+        self.op = op
+        self.body = op.regions[0].blocks[0] if op.regions and op.regions[0].blocks else None
+        self.const: dict[Value, bool] = {}
+        self.ref_uses: dict[Value, list[Op]] = {}
+        self.captured: dict[Value, bool] = {}  # outside values used by processes -> observed by a wait
+
+    def run(self) -> Definition:
+        d = self.d
+        for direction, name, t, _attrs in self.op.attrs["ports"]:
+            d.ports.append((direction, name, t))
+        if self.body is None:
+            return d
+        args = iter(self.body.args)
+        for direction, name, t in d.ports:
+            if direction != "out":
+                arg = next(args)
+                off = d.slot(t.elem if isinstance(t, T.RefType) else t)
+                d.inputs[name] = off
+                d.home[arg] = Slot(off)
+                d.names[name] = (Slot(off), t)
+        self.scan()
+        self.collapse()
+        self.attach_drives()
+        self.demand()
+        return d
+
+    # -- pass 1: what there is ------------------------------------------------------------------------------------------------------
+
+    def scan(self) -> None:
+        assert self.body is not None
+        d = self.d
+        for op in self.body.ops:
+            name = op.name
+            try:
+                self.scan_op(op, name)
+            except UnsupportedType as e:
+                raise Unsupported(op, f"type {e} has no run-time representation") from None
+        for op in self.body.ops:
+            for v in op.operands:
+                if isinstance(v.type, T.RefType):
+                    self.ref_uses.setdefault(v, []).append(op)
+            if op.regions:
+                for inner in walk(op):
+                    for v in inner.operands:
+                        if isinstance(v.type, T.RefType):
+                            self.ref_uses.setdefault(v, []).append(inner)
+                    for _, vs in inner.successors:
+                        for v in vs:
+                            if isinstance(v.type, T.RefType):
+                                self.ref_uses.setdefault(v, []).append(inner)
+        last = self.body.ops[-1] if self.body.ops else None
+        if last is not None and last.name == "hw.output":
+            outs = [n for direction, n, _ in d.ports if direction == "out"]
+            d.output_values = dict(zip(outs, last.operands, strict=True))
+
+    def scan_op(self, op: Op, name: str) -> None:
+        d = self.d
+        if name == "llhd.sig":
+            own = d.net(op.operands[0].type, attr_name(op), "signal")
+            d.home[op.results[0]] = own
+            d.init_ops.append(op)
+        elif name == "hw.instance":
+            self.child(op)
+        elif name in REGISTER_OPS:
+            self.register(op)
+        elif name in CLOCKED_EFFECTS:
+            self.group(op)
+        elif name in PROCESS_OPS:
+            d.processes.append(op)
+        elif name == "llhd.drv":
+            pass
+        elif name in EFFECT_OPS:
+            d.sinks.append(Sink("effect", op, None))
+        elif name in STATEFUL_WIRES:
+            self.wire(op.results[0])
+        elif name in IGNORED_OPS or is_pure(op):
+            pass
+        elif name == "llhd.global_signal":
+            raise Unsupported(op, "llhd.global_signal inside of a module")
+        else:
+            d.init_ops.append(op)
+            for r in op.results:
+                from wasmjit.sem.layout import layout
+
+                d.cells[r] = d.storage(layout(r.type))
+
+    def child(self, op: Op) -> None:
+        d = self.d
+        outputs = {}
+        for name, r in zip(op.attrs["resultNames"], op.results, strict=True):
+            off = d.slot(r.type)
+            outputs[str(name)] = off
+            d.home[r] = Slot(off)
+        inputs = dict(zip([str(n) for n in op.attrs["argNames"]], op.operands, strict=True))
+        d.children.append(Child(op, op.attrs["moduleName"].name, str(op.attrs["instanceName"]), inputs, outputs))
+
+    def register(self, op: Op) -> None:
+        d = self.d
+        if op.name in ("seq.firmem", "seq.hlmem"):
+            from wasmjit.sem.lower.seq import memory_type
+
+            own = d.net(memory_type(op), attr_name(op), "memory")
+            d.home[op.results[0]] = own
+            return
+        for i, r in enumerate(op.results):
+            own = d.net(r.type, attr_name(op) if i == 0 else "", "reg")
+            d.home[r] = own
+        d.init_ops.append(op)
+        self.group(op)
+
+    def group(self, op: Op) -> None:
+        from wasmjit.sem.lower.seq import clocking
+
+        for clock, edge, reset in clocking(op):
+            for g in self.d.groups:
+                if g.clock is clock and g.edge == edge and g.reset is reset and (op.name in CLOCKED_EFFECTS) == (g.ops[0].name in CLOCKED_EFFECTS):
+                    g.ops.append(op)
+                    break
+            else:
+                self.d.groups.append(RegisterGroup(clock, edge, reset, [op]))
+
+    # -- pass 2: a signal with one continuous driver is that driver's value -----------------------------------------------------------
+
+    def collapse(self) -> None:
+        assert self.body is not None
+        d = self.d
+        for op in self.body.ops:
+            if op.name != "llhd.sig":
+                continue
+            sig = op.results[0]
+            drives = []
+            for user in self.ref_uses.get(sig, []):
+                if user.name == "llhd.prb":
+                    continue
+                drives.append(user)
+            if len(drives) != 1 or drives[0].name != "llhd.drv" or drives[0].parent is not self.body:
+                continue
+            drv = drives[0]
+            value = drv.group("value")[0]
+            if drv.group("enable") or "strength0" in drv.attrs or not zero_time(drv, drv.group("time")[0]):
+                continue
+            src = value.owner
+            if isinstance(src, Op) and src.name == "llhd.process":
+                continue
+            alias = self.direct_home(value)
+            own = d.home[sig]
+            assert isinstance(own, Own)
+            d.init_ops.remove(op)
+            if alias is not None and alias != own and not self.alias_cycle(sig, value):
+                d.home[sig] = alias
+                d.aliases.append((d.nets[own.k].name, alias, d.nets[own.k].type))
+                self.aliased[sig] = value
+            else:
+                d.sinks.append(Sink("wire", drv, value, own))
+                if isinstance(src, Op) and is_pure(src) and value not in d.home:
+                    d.home[value] = own
+            self.collapsed.add(drv)
+
+    def alias_cycle(self, sig: Value, value: Value) -> bool:
+        seen: set[Value] = set()
+        v: Value | None = value
+        while v is not None and v not in seen:
+            seen.add(v)
+            src = v.owner
+            base = src.operands[0] if isinstance(src, Op) and src.name == "llhd.prb" else None
+            if base is sig:
+                return True
+            v = self.aliased.get(base) if base is not None else None
+        return False
+
+    @property
+    def aliased(self) -> dict[Value, Value]:
+        return self.__dict__.setdefault("_aliased", {})  # type: ignore[no-any-return]
+
+    @property
+    def collapsed(self) -> set[Op]:
+        return self.__dict__.setdefault("_collapsed", set())  # type: ignore[no-any-return]
+
+    def direct_home(self, v: Value) -> NetRef | None:
+        """The net that always holds exactly this value."""
+        home = self.d.home.get(v)
+        if home is not None:
+            return home if not isinstance(v.type, T.RefType) else None
+        src = v.owner
+        if isinstance(src, Op):
+            if src.name == "llhd.prb":
+                return self.d.home.get(src.operands[0])
+            if src.name in ("hw.wire", "seq.to_clock", "seq.from_clock", "dbg.variable"):
+                return self.direct_home(src.operands[0])
+        return None
+
+    # -- pass 3: drives fed by process results run in the process ----------------------------------------------------------------------
+
+    def attach_drives(self) -> None:
+        assert self.body is not None
+        d = self.d
+        for op in self.body.ops:
+            if op.name != "llhd.drv" or op in self.collapsed:
+                continue
+            value, enable = op.group("value")[0], op.group("enable")
+            src = value.owner
+            same = isinstance(src, Op) and src.name == "llhd.process" and all(e.owner is src or is_constant(e, self.const) for e in enable)
+            if same and is_constant(op.group("time")[0], self.const) and "strength0" not in op.attrs:
+                assert isinstance(src, Op)
+                d.process_drives.setdefault(src, []).append(op)
+            else:
+                d.sinks.append(Sink("drive", op, value))
+
+    # -- pass 4: what must be stored -----------------------------------------------------------------------------------------------------
+
+    def demand(self) -> None:
+        d = self.d
+        attached = {op for ops in d.process_drives.values() for op in ops}
+        assert self.body is not None
+        for p in d.processes:
+            for r in p.results:
+                if any(r in o.operands and o not in attached for o in self.body.ops) or self.used_in_processes(r):
+                    d.result_nets[r] = d.net(r.type, "", "result")
+                    d.home[r] = d.result_nets[r]
+        for p in d.processes:
+            self.captures(p)
+        for v, observed in self.captured.items():
+            if self.direct_home(v) is None and not is_constant(v, self.const) and (observed or self.cone_size(v) > INLINE_CONE):
+                self.wire(v)
+        for c in d.children:
+            for v in c.inputs.values():
+                if not isinstance(v.type, T.RefType) and self.direct_home(v) is None:
+                    self.wire(v)
+        for v in d.output_values.values():
+            if not isinstance(v.type, T.RefType) and self.direct_home(v) is None:
+                self.wire(v)
+        for g in d.groups:
+            for trigger in (g.clock, g.reset):
+                if trigger is not None and self.direct_home(trigger) is None and not is_constant(trigger, self.const):
+                    self.wire(trigger)
+
+    def used_in_processes(self, v: Value) -> bool:
+        if not hasattr(self, "_inner_uses"):
+            self._inner_uses: set[Value] = set()
+            assert self.body is not None
+            for op in self.body.ops:
+                if op.regions:
+                    for inner in walk(op):
+                        self._inner_uses.update(inner.operands)
+                        for _, vs in inner.successors:
+                            self._inner_uses.update(vs)
+        return v in self._inner_uses
+
+    def wire(self, v: Value) -> None:
+        d = self.d
+        if v in d.home or v in d.cells:
+            return
+        src = v.owner
+        if not isinstance(src, Op) or not is_pure(src):
+            return
+        hint = src.attrs.get("sv.namehint")
+        own = d.net(v.type, hint if isinstance(hint, str) else "", "wire")
+        d.home[v] = own
+        d.sinks.append(Sink("wire", None, v, own))
+
+    def captures(self, process: Op) -> None:
+        inside: set[Value] = set()
+        for op in walk(process):
+            inside.update(op.results)
+        blocks = [b for r in process.regions for b in r.blocks]
+        for op in walk(process):
+            blocks += [b for r in op.regions for b in r.blocks]
+        for b in blocks:
+            inside.update(b.args)
+        for op in walk(process):
+            observed = set(op.group("observed")) if op.name == "llhd.wait" else set()
+            for v in op.operands:
+                if v not in inside and not isinstance(v.type, (T.RefType, T.FStringType, T.TimeType)):
+                    self.captured[v] = self.captured.get(v, False) or v in observed
+            for _, vs in op.successors:
+                for v in vs:
+                    if v not in inside and not isinstance(v.type, (T.RefType, T.FStringType, T.TimeType)):
+                        self.captured.setdefault(v, False)
+
+    def cone_size(self, v: Value) -> int:
+        """Number of operations needed to compute v from stored values, cut off above INLINE_CONE."""
+        seen: set[Value] = set()
+        stack = [v]
+        while stack and len(seen) <= INLINE_CONE:
+            x = stack.pop()
+            if x in seen or x in self.d.home or is_constant(x, self.const):
+                continue
+            seen.add(x)
+            src = x.owner
+            if isinstance(src, Op):
+                if src.regions:
+                    return INLINE_CONE + 1
+                if src.name != "llhd.prb":
+                    stack.extend(src.operands)
+        return len(seen)
+
+
+def analyse(name: str, op: Op) -> Definition:
+    """Analyse an hw.module. Raises Unsupported for an operation without meaning at module level."""
+    return Analyser(name, op).run()

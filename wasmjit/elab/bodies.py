@@ -1,0 +1,346 @@
+"""Lowers the parts of a definition: initialisation, regions of continuous logic, register groups, processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from wasmjit.elab.definition import Definition, RegisterGroup, Sink, is_constant, is_pure
+from wasmjit.elab.scope import ModuleScope
+from wasmjit.ir import Op, Value
+from wasmjit.ir import types as T
+from wasmjit.sem import mir
+from wasmjit.sem.layout import layout
+from wasmjit.sem.lower.core import Leaves, Lowerer, Program, Unsupported
+from wasmjit.sem.lower.llhd import drive_op, ref_of, set_ref
+from wasmjit.sem.lower.refs import NetRef, Own, Ref, const_time, drive, store_now
+from wasmjit.sem.lower.seq import lower_group, power_up
+from wasmjit.sem.lower.sim import captured_values
+from wasmjit.sem.mir import BOOL, I32, Body, I, Val
+
+TRIVIAL = frozenset({"llhd.prb", "hw.struct_extract", "hw.constant", "hw.aggregate_constant", "comb.extract", "llhd.constant_time", "hw.struct_create", "hw.bitcast", "comb.concat", "comb.replicate"})
+"""Operations too cheap to make two regions one."""
+
+
+@dataclass(slots=True)
+class RegionDef:
+    """A region body with the nets it reads and writes. `sequential`: runs after all logic of the slot has settled."""
+
+    body: Body
+    inputs: list[NetRef]
+    outputs: list[NetRef]
+    sequential: bool = False
+    name: str = ""
+
+
+@dataclass(slots=True)
+class ProcessDef:
+    body: Body
+    op: Op
+    final: bool = False
+    name: str = ""
+
+
+@dataclass(slots=True)
+class Lowered:
+    """Everything of a definition that runs."""
+
+    init: Body | None
+    regions: list[RegionDef] = field(default_factory=list)
+    processes: list[ProcessDef] = field(default_factory=list)
+
+
+def lower_definition(d: Definition, program: Program, split: bool = False) -> Lowered:
+    """Lower a definition. `split`: one region per sink (used when grouped regions would form a cycle)."""
+    out = Lowered(lower_init(d, program))
+    out.regions = lower_regions(d, program, split)
+    for i, g in enumerate(d.groups):
+        out.regions.append(register_region(d, program, g, i))
+    number = 0
+    for op in d.processes:
+        number += 1
+        out.processes.append(lower_process(d, program, op, number))
+    return out
+
+
+# -- initial state ------------------------------------------------------------------------------------------------------------------------------
+
+
+def lower_init(d: Definition, program: Program) -> Body | None:
+    """Runs once per instance before anything else: signal initial values that are not constant, and module-level operations with effects,
+    in the order of the text.
+    """
+    if not d.init_ops:
+        return None
+    lw = Lowerer(f"{d.name}.init", "function", program, ModuleScope(d), f"{d.name}.init")
+    lw.extra["module_init"] = True
+    lw.b.set_block(lw.new_block())
+    param = lw.b.param(I32)
+    del param
+    emitted = False
+    for op in d.init_ops:
+        lw.op = op
+        if op.name == "llhd.sig":
+            emitted |= init_net(lw, d, d.home[op.results[0]], lw.get(op.operands[0]), op.operands[0].type)
+        elif op.name.startswith("seq."):
+            for r in op.results:
+                leaves = power_up(lw, op, r)
+                if leaves is not None:
+                    emitted |= init_net(lw, d, d.home[r], leaves, r.type)
+        else:
+            lw.run_op(op)
+            emitted = True
+            ctx = lw.x("ctx", I32)
+            for r in op.results:
+                lay = layout(r.type)
+                for leaf, off in zip(lw.get(r), lay.offs, strict=True):
+                    lw.do("stt", ctx, leaf, attr=d.cells[r] + off)
+    lw.b.terminate(mir.Ret(()))
+    return lw.finish() if emitted else None
+
+
+def init_net(lw: Lowerer, d: Definition, home: NetRef, leaves: Leaves, t: T.Type) -> bool:
+    """Constant initial values go into the image of the context, others are stored by the init body (True)."""
+    assert isinstance(home, Own)
+    lay = layout(t)
+    if all(v.const is not None for v in leaves):
+        from wasmjit.sem.lower.llvm import leaf_bytes
+
+        img = bytearray(lay.size)
+        for leaf, off in zip(leaves, lay.offs, strict=True):
+            img[off : off + leaf.ty.nbytes] = leaf_bytes(leaf.ty, leaf.const)
+        d.init_images[home.off] = bytes(img)
+        return False
+    ctx = lw.x("ctx", I32)
+    for leaf, off in zip(leaves, lay.offs, strict=True):
+        lw.do("stt", ctx, leaf, attr=home.off + off)
+    return True
+
+
+# -- continuous logic --------------------------------------------------------------------------------------------------------------------------
+
+
+def cone(d: Definition, roots: list[Value], stop_at_homes: set[Value]) -> list[Op]:
+    """Module-level operations needed for `roots`, without looking behind stored values."""
+    seen: set[Op] = set()
+    out: list[Op] = []
+    stack = list(roots)
+    while stack:
+        v = stack.pop()
+        op = v.owner
+        if not isinstance(op, Op) or op in seen or v in d.cells or not is_pure(op):
+            continue
+        if v in d.home and v not in stop_at_homes and not isinstance(v.type, T.RefType):
+            continue
+        seen.add(op)
+        out.append(op)
+        stack.extend(op.operands)
+        for r in op.regions:
+            stack.extend(captured_values(r))
+    return out
+
+
+def sink_roots(s: Sink) -> list[Value]:
+    if s.kind == "wire":
+        assert s.value is not None
+        return [s.value]
+    assert s.op is not None
+    return list(s.op.operands)
+
+
+def lower_regions(d: Definition, program: Program, split: bool) -> list[RegionDef]:
+    """Partition the sinks into regions: sinks that share work go together."""
+    sinks = d.sinks
+    if not sinks:
+        return []
+    memo: dict[Value, bool] = {}
+    parent = list(range(len(sinks)))
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    if not split:
+        owner: dict[Op, int] = {}
+        wires = {s.value: i for i, s in enumerate(sinks) if s.kind == "wire" and s.value is not None}
+        for i, s in enumerate(sinks):
+            for op in cone(d, sink_roots(s), set(wires)):
+                for r in op.results:
+                    if r in wires and wires[r] != i and op.name not in TRIVIAL:
+                        parent[find(i)] = find(wires[r])
+                if op.name in TRIVIAL or all(is_constant(r, memo) for r in op.results):
+                    continue
+                first = owner.setdefault(op, i)
+                if first != i:
+                    parent[find(i)] = find(first)
+    groups: dict[int, list[Sink]] = {}
+    for i, s in enumerate(sinks):
+        groups.setdefault(find(i), []).append(s)
+    return [lower_region(d, program, members, n, split) for n, members in enumerate(groups.values())]
+
+
+def lower_region(d: Definition, program: Program, sinks: list[Sink], number: int, split: bool) -> RegionDef:
+    scope = ModuleScope(d, inline=True)
+    key = f"{d.name}.logic{number}" + (".split" if split else "")
+    lw = Lowerer(key, "region", program, scope, key)
+    lw.extra["cell"] = d.cell
+    lw.b.set_block(lw.new_block())
+    scope.compute = {s.value for s in sinks if s.kind == "wire" and s.value is not None}
+    outputs: list[NetRef] = []
+    for s in sinks:
+        lw.op = s.op
+        if s.kind == "wire":
+            assert s.value is not None and s.home is not None
+            lay = layout(s.value.type)
+            leaves = lw.get(s.value)
+            lw.do("netstore", *leaves, attr=(s.home.k, s.home.off, lay.offs, lay.size))
+            outputs.append(s.home)
+        elif s.kind == "drive":
+            outputs += drive_sink(lw, d, s)
+        else:
+            assert s.op is not None
+            lw.run_op(s.op)
+    lw.b.terminate(mir.Ret(()))
+    return RegionDef(lw.finish(), sorted(scope.inputs, key=repr), outputs, False, key)
+
+
+def drive_sink(lw: Lowerer, d: Definition, s: Sink) -> list[NetRef]:
+    """A continuous drive acts when its value or enable differs from the last time (and at the start)."""
+    op = s.op
+    assert op is not None
+    value, enable = op.group("value")[0], op.group("enable")
+    leaves = lw.get(value)
+    lay = lw.lay(value)
+    watched = [*leaves, *(lw.one(e) for e in enable)]
+    ctx = lw.x("ctx", I32)
+    started = d.cell(1)
+    fresh = lw.x("icmp", BOOL, lw.x("ldt", I(8), ctx, attr=started), lw.const(I(8), 0), attr="eq")
+    changed = fresh
+    cells = []
+    for v in watched:
+        off = d.cell(v.ty.nbytes)
+        cells.append(off)
+        old = lw.x("ldt", v.ty, ctx, attr=off)
+        ne = lw.x("icmp", BOOL, old, v, attr="ne") if v.ty.kind != "f" else lw.x("fcmp", BOOL, old, v, attr="une")
+        changed = lw.x("or", BOOL, changed, ne)
+    act, done = lw.new_block(), lw.new_block()
+    ref = ref_of(lw, op.group("signal")[0])
+    time = lw.get(op.group("time")[0])
+    en = lw.one(enable[0]) if enable else None
+    lw.b.terminate(mir.CondBr(changed, act, (), done, ()))
+    lw.b.set_block(act)
+    ctx = lw.x("ctx", I32)
+    lw.do("stt", ctx, lw.const(I(8), 1), attr=started)
+    for v, off in zip(watched, cells, strict=True):
+        lw.do("stt", ctx, v, attr=off)
+    if en is not None:
+        go = lw.new_block()
+        lw.b.terminate(mir.CondBr(en, go, (), done, ()))
+        lw.b.set_block(go)
+    drive(lw, ref, lay, leaves, (time[0], time[1], time[2]))
+    lw.goto(done)
+    lw.b.set_block(done)
+    immediate = const_time((time[0], time[1], time[2]))
+    return [ref.net] if ref.net is not None and immediate is not None and immediate[:2] == (0, 0) else []
+
+
+# -- registers ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def register_region(d: Definition, program: Program, g: RegisterGroup, number: int) -> RegionDef:
+    scope = ModuleScope(d, inline=True)
+    key = f"{d.name}.clocked{number}"
+    lw = Lowerer(key, "region", program, scope, key)
+    lw.b.set_block(lw.new_block())
+    lower_group(lw, d, g)
+    lw.b.terminate(mir.Ret(()))
+    inputs: set[NetRef] = set()
+    for trigger in (g.clock, g.reset):
+        if trigger is not None:
+            inputs.update(scope.sources(trigger))
+    return RegionDef(lw.finish(), sorted(inputs, key=repr), [], True, key)
+
+
+# -- processes -----------------------------------------------------------------------------------------------------------------------------------
+
+
+def lower_process(d: Definition, program: Program, op: Op, number: int) -> ProcessDef:
+    scope = ModuleScope(d)
+    final = op.name == "llhd.final"
+    hint = op.attrs.get("sv.namehint") or op.attrs.get("name")
+    name = str(hint) if isinstance(hint, str) and hint else ""
+    key = f"{d.name}.{'final' if final else 'process'}{number}"
+    lw = Lowerer(key, "process", program, scope, name or key)
+    lw.extra["local_signal"] = lambda sig: local_signal(d, sig)
+    results = list(op.results)
+    drives = d.process_drives.get(op, [])
+
+    def yields(values: list[Value]) -> None:
+        current = dict(zip(results, values, strict=True))
+        for r, own in d.result_nets.items():
+            if r in current:
+                lay = layout(r.type)
+                lw.do("netstore", *lw.get(current[r]), attr=(own.k, own.off, lay.offs, lay.size))
+        for drv in drives:
+            attached_drive(lw, drv, current)
+
+    lw.yields = yields if (results and (drives or any(r in d.result_nets for r in results))) else None
+    lw.b.set_block(lw.new_block())
+    prefetch_heap_allocas(lw, op)
+    if not op.regions or not op.regions[0].blocks:
+        lw.b.terminate(mir.Halt())
+    else:
+        lw.region_cfg(op.regions[0])
+    return ProcessDef(lw.finish(), op, final, name)
+
+
+def local_signal(d: Definition, sig: Op) -> Own:
+    own = d.local_signals.get(sig)
+    if own is None:
+        own = d.net(sig.operands[0].type, "", "signal")
+        d.local_signals[sig] = own
+    return own
+
+
+def attached_drive(lw: Lowerer, drv: Op, current: dict[Value, Value]) -> None:
+    """A module-level drive of process results, done where the process yields: only if enabled."""
+
+    def leaves_of(v: Value) -> Leaves:
+        return lw.get(current.get(v, v))
+
+    enable = drv.group("enable")
+    cond: Val | None = leaves_of(enable[0])[0] if enable else None
+    if cond is not None and cond.const == 0:
+        return
+    saved = lw.op
+    lw.op = drv
+    done = None
+    if cond is not None and cond.const is None:
+        act, done = lw.new_block(), lw.new_block()
+        lw.b.terminate(mir.CondBr(cond, act, (), done, ()))
+        lw.b.set_block(act)
+    value = drv.group("value")[0]
+    time = lw.get(drv.group("time")[0])
+    drive(lw, ref_of(lw, drv.group("signal")[0]), lw.lay(value), leaves_of(value), (time[0], time[1], time[2]))
+    if done is not None:
+        lw.goto(done)
+        lw.b.set_block(done)
+    lw.op = saved
+
+
+def prefetch_heap_allocas(lw: Lowerer, op: Op) -> None:
+    """Allocas whose address is captured by a fork that may outlive an iteration get memory of their own each time they execute."""
+    heap: set[Op] = set()
+    from wasmjit.elab.definition import walk
+
+    for inner in walk(op):
+        if inner.name == "sim.fork" and str(inner.attrs.get("joinType", "join")).strip('"') != "join":
+            for r in inner.regions:
+                for v in captured_values(r):
+                    if isinstance(v.owner, Op) and v.owner.name == "llvm.alloca":
+                        heap.add(v.owner)
+    lw.extra["heap_allocas"] = heap
+
+
+__all__ = ["Lowered", "ProcessDef", "RegionDef", "Unsupported", "drive_op", "lower_definition", "set_ref", "store_now", "Ref"]

@@ -1,0 +1,122 @@
+"""Which functions may suspend their caller: a fixed point over the call graph, read off the text without parsing bodies."""
+
+from __future__ import annotations
+
+import re
+
+from wasmjit.ir import Design, Op
+from wasmjit.ir import types as T
+from wasmjit.sem.lower.runtime import SUSPENDING_CALLS
+
+_REFERENCE = re.compile(r'@("(?:[^"\\]|\\.)*"|[\w$.-]+)')
+_TAKEN = re.compile(r'(?:addressof|func\.constant|constant)\s+@("(?:[^"\\]|\\.)*"|[\w$.-]+)')
+_PRIMITIVE = re.compile(r"\b(?:llhd\.wait|llhd\.halt|moore\.wait_event|sim\.fork|sim\.join|sim\.wait_fork|llhd\.call_coroutine)\b")
+_INDIRECT = re.compile(r"(?:call_indirect\s+%|llvm\.call\s+%|llvm\.invoke\s+%)[^\n]*?:\s*([^\n]*)")
+_GENERIC_INDIRECT = re.compile(r'"func\.call_indirect"|"llvm\.call"')
+
+
+def arity(text: str) -> str | None:
+    """'params->results' of a function type as printed after a call, None if it is not understood."""
+    text = text.strip()
+    text = re.sub(r"^!llvm\.ptr,\s*", "", text)
+    if not text.startswith("("):
+        return None
+    depth, count, inside, i = 0, 0, False, 0
+    for i, ch in enumerate(text):
+        if ch in "(<[{":
+            depth += 1
+        elif ch in ")>]}":
+            if ch == ">" and i and text[i - 1] == "-":
+                continue
+            depth -= 1
+            if depth == 0:
+                break
+        elif ch == "," and depth == 1:
+            count += 1
+        elif depth == 1 and not ch.isspace():
+            inside = True
+    params = count + 1 if inside or count or text[1:i].strip() else 0
+    rest = text[i + 1 :].strip().removeprefix("->").strip()
+    rest = re.split(r"\s+loc\(", rest)[0].strip()
+    if rest in ("()", ""):
+        results = 0
+    elif rest.startswith("("):
+        inner = arity(rest + " -> ()")
+        results = int(inner.split("->")[0]) if inner else 1
+    else:
+        results = 1
+    return f"{params}->{results}"
+
+
+def function_arity(op: Op) -> str:
+    t = op.attrs.get("function_type")
+    if isinstance(t, T.LLVMFuncType):
+        return f"{len(t.params)}->{0 if isinstance(t.result, T.LLVMVoidType) else 1}"
+    if isinstance(t, T.FunctionType):
+        return f"{len(t.inputs)}->{len(t.results)}"
+    return "0->0"
+
+
+class SuspendAnalysis:
+    """`function(name)`: calls of it may suspend; `signature(arity)`: indirect calls of that arity may."""
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self._functions: set[str] | None = None
+        self._signatures: set[str] = set()
+
+    def function(self, name: str) -> bool:
+        if name in SUSPENDING_CALLS:
+            return True
+        return name in self.solve()
+
+    def signature(self, key: str) -> bool:
+        self.solve()
+        return key in self._signatures
+
+    def solve(self) -> set[str]:
+        if self._functions is not None:
+            return self._functions
+        text = self.design.source.text
+        functions = {n: op for n, op in self.design.symbols.items() if op.name in ("func.func", "llvm.func")}
+        starts = sorted((op._pos, n) for n, op in self.design.symbols.items() if op._pos >= 0)
+        ends = {n: (starts[i + 1][0] if i + 1 < len(starts) else len(text)) for i, (_, n) in enumerate(starts)}
+        taken: set[str] = {unquote(m) for m in _TAKEN.findall(text)}
+        calls: dict[str, set[str]] = {}
+        indirect: dict[str, set[str]] = {}
+        suspending: set[str] = set(SUSPENDING_CALLS)
+        for n, op in self.design.symbols.items():
+            if op.name == "llvm.mlir.global" and op.attrs.get("circt.vtable_entries"):
+                taken.update(e[1].name for e in op.attrs["circt.vtable_entries"])
+        for n, op in functions.items():
+            if not op.regions or op._pos < 0:
+                continue
+            body = text[op._pos : ends[n]]
+            calls[n] = {unquote(m) for m in _REFERENCE.findall(body)} & (functions.keys() | SUSPENDING_CALLS)
+            calls[n].discard(n)
+            kinds = {arity(m) or "?" for m in _INDIRECT.findall(body)} if "call_indirect" in body or "call %" in body or "invoke" in body else set()
+            if _GENERIC_INDIRECT.search(body):
+                kinds.add("?")
+            indirect[n] = kinds
+            if _PRIMITIVE.search(body):
+                suspending.add(n)
+        arities = {n: function_arity(functions[n]) for n in taken if n in functions}
+        changed = True
+        while changed:
+            changed = False
+            for n, a in arities.items():
+                if n in suspending and a not in self._signatures:
+                    self._signatures.add(a)
+                    changed = True
+            for n in calls:
+                if n in suspending:
+                    continue
+                if calls[n] & suspending or indirect[n] & self._signatures or ("?" in indirect[n] and self._signatures):
+                    suspending.add(n)
+                    changed = True
+        self._functions = suspending
+        return suspending
+
+
+def unquote(name: str) -> str:
+    return name[1:-1] if name.startswith('"') else name

@@ -1,0 +1,100 @@
+"""What code does through pointers and events: bit stores, event triggers, `.triggered`, process handles."""
+
+from __future__ import annotations
+
+from wasmjit.sched.control import CB_CUR, CB_CUR_ID, CB_FS, CB_USER, NO_NET
+from wasmjit.sched.intrinsics import export, i32, i64, ld32, ld64, st32, st64, u32
+from wasmjit.sched.kernel.apply import k_store_net_bits
+from wasmjit.sched.kernel.heap import k_alloc0, k_free
+from wasmjit.sched.kernel.queues import k_mem_event
+
+US_TRIGGERED = CB_USER  # table of triggered events: address, capacity (a power of two), entries ever used
+US_TRIGGERED_CAP = CB_USER + 4
+US_TRIGGERED_USED = CB_USER + 8
+T_SIZE = 16  # u32 address, u32 spare, u64 time + 1
+
+
+@export
+def k_store_bits(ptr: i64, bit: i32, width: i32, val: i64) -> None:
+    """Blocking store of 1..64 bits at bit offset `bit` from a pointer (high half: net id + 1, 0 plain memory)."""
+    high = u32(ptr >> 32)
+    net = NO_NET
+    if high:
+        net = high - 1
+    k_store_net_bits(net, u32(ptr), bit, width, val)
+
+
+def triggered_slot(table: i32, cap: i32, addr: i32, now: i64) -> i32:
+    """Entry of addr, or the first free or stale one on its way."""
+    i = (addr >> 3) * 0x9E5 & (cap - 1)
+    stale = 0
+    while True:
+        e = table + i * T_SIZE
+        a = ld32(e)
+        if a == addr:
+            return e
+        if a == 0:
+            return stale if stale else e
+        if stale == 0 and ld64(e + 8) != now:
+            stale = e
+        i = (i + 1) & (cap - 1)
+
+
+@export
+def k_event_trigger(ptr: i64) -> None:
+    """`-> event`: remembered until time moves on (`.triggered`, IEEE 1800 §15.5.3), and whoever waits for the event wakes."""
+    addr = u32(ptr)
+    now = ld64(CB_FS) + 1
+    table = ld32(US_TRIGGERED)
+    cap = ld32(US_TRIGGERED_CAP)
+    if ld32(US_TRIGGERED_USED) * 2 >= cap:
+        more = cap * 2 if cap else 64
+        bigger = k_alloc0(more * T_SIZE)
+        if bigger:
+            used = 0
+            for i in range(cap):
+                e = table + i * T_SIZE
+                if ld64(e + 8) == now:
+                    s = triggered_slot(bigger, more, ld32(e), now)
+                    st32(s, ld32(e))
+                    st64(s + 8, now)
+                    used = u32(used + 1)
+            if table:
+                k_free(table)
+            table = bigger
+            cap = more
+            st32(US_TRIGGERED, table)
+            st32(US_TRIGGERED_CAP, cap)
+            st32(US_TRIGGERED_USED, used)
+    if cap:
+        s = triggered_slot(table, cap, addr, now)
+        if ld32(s) == 0:
+            st32(US_TRIGGERED_USED, ld32(US_TRIGGERED_USED) + 1)
+        st32(s, addr)
+        st64(s + 8, now)
+    k_mem_event(addr)
+
+
+@export
+def k_event_triggered(ptr: i64) -> i32:
+    """Whether the event was triggered in this time step."""
+    table = ld32(US_TRIGGERED)
+    if table == 0:
+        return 0
+    cap = ld32(US_TRIGGERED_CAP)
+    addr = u32(ptr)
+    now = ld64(CB_FS) + 1
+    i = (addr >> 3) * 0x9E5 & (cap - 1)
+    while ld32(table + i * T_SIZE):
+        if ld32(table + i * T_SIZE) == addr and ld64(table + i * T_SIZE + 8) == now:
+            return 1
+        i = (i + 1) & (cap - 1)
+    return 0
+
+
+@export
+def k_process_handle() -> i32:
+    """Handle of the running process: its id plus one, 0 outside of processes."""
+    if ld32(CB_CUR) == 0:
+        return 0
+    return ld32(CB_CUR_ID) + 1

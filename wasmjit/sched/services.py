@@ -1,0 +1,145 @@
+"""Host services of the simulator itself (printing, termination, assertions), and the bridge to the runtime library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from wasmjit.runtime import services as library
+from wasmjit.runtime.services import SimFault
+from wasmjit.sem.format import compile_spec
+from wasmjit.sem.mir import Service
+
+if TYPE_CHECKING:
+    from wasmjit.sched.simulation import Simulation
+
+
+class Services:
+    """Makes the callable behind a service site. Callables take leaves (ints, floats, bytes) and return a tuple."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self.sim = sim
+        self.made: dict[int, Callable[..., tuple[Any, ...]]] = {}
+
+    def callable(self, service: Service) -> Callable[..., tuple[Any, ...]]:
+        fn = self.made.get(service.id)
+        if fn is None:
+            builtin = BUILTIN.get(service.name)
+            fn = builtin(self.sim, service.data) if builtin is not None else self.library(service)
+            self.made[service.id] = fn
+        return fn
+
+    def library(self, service: Service) -> Callable[..., tuple[Any, ...]]:
+        """A function of the runtime library, or one that faults at the call because nobody defines it."""
+        name = service.name
+        rt = self.sim.runtime
+        definition = library.lookup(name)
+        if definition is None:
+
+            def undefined(*_: Any) -> tuple[Any, ...]:
+                raise SimFault(f"call to undefined function @{name}")
+
+            return undefined
+        try:
+            bound = library.bind(definition, *service.data)
+        except library.SignatureMismatch as e:
+            message = str(e)
+
+            def mismatch(*_: Any) -> tuple[Any, ...]:
+                raise SimFault(message)
+
+            return mismatch
+        return lambda *leaves: bound(rt, *leaves)  # type: ignore[no-any-return]
+
+
+def _print(sim: Simulation, spec: Any) -> Callable[..., tuple[Any, ...]]:
+    render = compile_spec(spec)
+    rt = sim.runtime
+    out = rt.out
+
+    def run(*leaves: Any) -> tuple[Any, ...]:
+        out(render(leaves, rt))
+        return ()
+
+    return run
+
+
+def _render(sim: Simulation, spec: Any) -> Callable[..., tuple[Any, ...]]:
+    render = compile_spec(spec)
+    rt = sim.runtime
+
+    def run(*leaves: Any) -> tuple[Any, ...]:
+        text = render(leaves, rt)
+        addr = rt.alloc(max(len(text), 1))
+        rt.write(addr, text)
+        return addr, len(text)
+
+    return run
+
+
+def _terminate(sim: Simulation, data: tuple[bool, bool]) -> Callable[..., tuple[Any, ...]]:
+    def run() -> tuple[Any, ...]:
+        sim.terminate(*data)
+        return ()
+
+    return run
+
+
+def _pause(sim: Simulation, verbose: bool) -> Callable[..., tuple[Any, ...]]:
+    def run() -> tuple[Any, ...]:
+        sim.pause(verbose)
+        return ()
+
+    return run
+
+
+def _report(sim: Simulation, data: tuple[str, str, str]) -> Callable[..., tuple[Any, ...]]:
+    kind, label, location = data
+
+    def run() -> tuple[Any, ...]:
+        sim.assertion(kind, label, location)
+        return ()
+
+    return run
+
+
+def _plusargs_test(sim: Simulation, text: str) -> Callable[..., tuple[Any, ...]]:
+    def run() -> tuple[Any, ...]:
+        return (int(any(a.startswith(text) for a in sim.options.plusargs)),)
+
+    return run
+
+
+_BASES = {"d": 10, "b": 2, "o": 8, "h": 16, "x": 16}
+
+
+def _plusargs_value(sim: Simulation, data: tuple[str, Any]) -> Callable[..., tuple[Any, ...]]:
+    """`$value$plusargs` on an integer: format "NAME=%d" and the like; unreadable digits give 0 (IEEE 1800 §21.6)."""
+    text, lay = data
+    prefix, _, form = text.partition("%")
+    base = _BASES.get(form.lstrip("0123456789").lower()[:1], 10)
+    mask = lay.leaves[0].mask
+    zeros = [0] * (len(lay.leaves) - 1)
+
+    def run() -> tuple[Any, ...]:
+        for a in sim.options.plusargs:
+            if a.startswith(prefix):
+                try:
+                    value = int(a[len(prefix) :].replace("_", ""), base)
+                except ValueError:
+                    value = 0
+                return (1, value & mask, *zeros)
+        return (0, 0, *zeros)
+
+    return run
+
+
+BUILTIN: dict[str, Callable[[Any, Any], Callable[..., tuple[Any, ...]]]] = {
+    "sim.print": _print,
+    "sim.render": _render,
+    "sim.terminate": _terminate,
+    "sim.pause": _pause,
+    "verif.report": _report,
+    "sim.plusargs.test": _plusargs_test,
+    "sim.plusargs.value": _plusargs_value,
+}

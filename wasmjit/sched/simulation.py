@@ -1,0 +1,411 @@
+"""One run: memory image, kernel, code, services, the run loop, and how it ended."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from wasmjit.elab.definition import Definition
+from wasmjit.elab.design import Elaborated, Process, default_tops
+from wasmjit.elab.program import ProgramImpl
+from wasmjit.ir import Design, Op
+from wasmjit.runtime.cache import Cache, open_cache
+from wasmjit.runtime.engine import Engine
+from wasmjit.runtime.memory import Global, LinearMemory, Table
+from wasmjit.runtime.raw import WasmTrap
+from wasmjit.sched import control as cb
+from wasmjit.sched.code import Code
+from wasmjit.sched.exports import EXPORTS
+from wasmjit.sched.interpreter import InterpEnv, deepen_recursion
+from wasmjit.sched.options import RunOptions
+from wasmjit.sched.outcome import Outcome
+from wasmjit.sched.runtime_impl import RuntimeImpl, write_fd
+from wasmjit.sched.services import Services
+from wasmjit.sched.tables import KernelTables
+from wasmjit.sched.view import KernelView
+from wasmjit.sched.wasmkernel import WasmKernel
+from wasmjit.sem.lower.core import Unsupported
+from wasmjit.sem.mir import FRAME_HEADER, Body, CallSite
+
+STACK_BYTES = 4 << 20
+RING_BYTES = 1 << 20
+PAGE = 1 << 16
+GUEST_BASE = 1 << 16
+"""First guest address. What lies below holds the control block; a null pointer plus the offset of any field is caught."""
+FOREVER = (1 << 64) - 1
+CHUNK = 1 << 40
+"""Activations per call of the kernel when nobody wants to look in between."""
+
+
+class Simulation:
+    """A design made ready to run. `run()` returns an `Outcome`."""
+
+    def __init__(self, design: Design, options: RunOptions, stdout: Callable[[bytes], None] = write_fd, stderr: Callable[[str], None] | None = None) -> None:
+        self.design = design
+        self.options = options
+        self.write_stdout = stdout
+        self.stderr = stderr or (lambda line: print(line, file=sys.stderr, flush=True))
+        self.interactive = sys.stdout.isatty() if stdout is write_fd else False
+        self.outcome = Outcome()
+        self.call_profile: dict[int, Any] = {}
+        self.time_precision = -15
+        self.rtti_parents = rtti_table(design)
+        self.started = time.perf_counter()
+        self.cache: Cache | None = open_cache()
+        self.program = ProgramImpl(design, {n: (s.params, (s.result,) if s.result else ()) for n, s in EXPORTS.items()})
+        self.elab = Elaborated(design, self.program)
+        self.region_keys: set[str] = set()
+        self.guest_lo = GUEST_BASE
+        self.globals_end = self.program.place_globals(GUEST_BASE)
+        self.elaborate()
+        self.build_memory()
+
+    # -- set-up ------------------------------------------------------------------------------------------------------------------------
+
+    def elaborate(self) -> None:
+        tops = self.options.tops or default_tops(self.design)
+        self.elab.build(tops)
+        for low in self.elab.lowered.values():
+            for r in low.regions:
+                self.program.bodies[r.body.key] = r.body
+                self.region_keys.add(r.body.key)
+            for p in low.processes:
+                self.program.bodies[p.body.key] = p.body
+            if low.init is not None:
+                self.program.bodies[low.init.key] = low.init
+
+    def build_memory(self) -> None:
+        """Lay everything out, create engine, memory, kernel, and write the image."""
+        elab = self.elab
+        tables = KernelTables()
+        for p in elab.processes:
+            for s, nets in enumerate(p.sens):
+                for net in nets:
+                    tables.fanout.proc(net, p.id - 1, s)
+        for i, r in enumerate(elab.regions):
+            for net in dict.fromkeys(r.inputs):
+                tables.fanout.region(net, i)
+        n_nets = sum(len(inst.definition.nets) for inst in elab.instances)
+        tables.nets.add_range([0] * n_nets, [0] * n_nets)
+        tables.procs.rows = [(0, 0, 0, 0, 0, 0)] * len(elab.processes)
+        tables.regions.rows = [(0, 0, r.level, 0) for r in elab.regions]
+        pos = elab.place(self.globals_end + 64)
+        tables.nets.addr = [n.address for n in elab.nets]
+        tables.nets.size = [n.size for n in elab.nets]
+        frames: list[int] = []
+        for p in elab.processes:
+            pos = (pos + 15) // 16 * 16
+            frames.append(pos)
+            pos += p.body.frame.size if p.body.frame is not None else FRAME_HEADER
+        ring = (pos + 63) // 64 * 64
+        pos = ring + RING_BYTES
+        self.stack_low = (pos + 63) // 64 * 64
+        stack_top = self.stack_low + STACK_BYTES
+        self.heap_base = (stack_top + tables.size() + 127) // 64 * 64
+        self.engine = Engine("speed", wasm_stack=8 << 20)
+        self.store = self.engine.store()
+        limit = max(self.options.max_memory, self.heap_base + (16 << 20))
+        self.memory = LinearMemory(self.store, self.heap_base + PAGE, min(limit, 4 << 30))
+        self.table = Table(self.store, max(1024, 2 * (len(elab.processes) + len(elab.regions))))
+        self.sp = Global(self.store, stack_top)
+        self.kernel = WasmKernel(self.engine, self.store, self.memory, self.table, self.sp, {"drain": self.drain, "net_change": self.net_change, "deopt": self.deopt}, self.cache)
+        self.view = KernelView(self.memory)
+        self.runtime = RuntimeImpl(self)
+        self.services = Services(self)
+        self.env = InterpEnv(self, self.guest_lo)
+        self.code = Code(self)
+        rows = []
+        for p, frame in zip(elab.processes, frames, strict=True):
+            rows.append((self.code.slot(p.body.key), p.instance.ctx, frame, 0, 2 if p.final else 0, cb.CB_C_ACT0))
+        tables.procs.rows = rows
+        tables.regions.rows = [(self.code.slot(r.region.body.key), r.instance.ctx, r.level, 0) for r in elab.regions]
+        image = tables.build(stack_top)
+        image.write(
+            self.memory.u8,
+            guest_lo=self.guest_lo,
+            heap_base=self.heap_base,
+            heap_limit=self.memory.max_bytes if self.memory.max_bytes < 1 << 32 else 0,
+            ring=(ring, RING_BYTES),
+            max_deltas=self.options.max_deltas,
+            max_steps=self.options.max_process_steps,
+        )
+        for addr, data in elab.images():
+            self.memory.u8[addr : addr + len(data)] = data
+        for g in list(self.program.globals.values()):
+            data = self.program.global_image(g)
+            if data.strip(b"\0"):
+                self.memory.u8[g.address : g.address + len(data)] = data
+        self.paths = {inst.ctx: inst.path for inst in elab.instances}
+
+    def is_region(self, key: str) -> bool:
+        return key in self.region_keys
+
+    # -- running -----------------------------------------------------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """Run to the end; never raises for what a design does."""
+        deepen_recursion()
+        out = self.outcome
+        t0 = time.perf_counter()
+        try:
+            self.initialise()
+            self.loop()
+        except WasmTrap as e:
+            self.trapped(e)
+        finally:
+            self.runtime.flush()
+            out.run_wall_ms = (time.perf_counter() - t0) * 1e3
+            out.total_wall_ms = (time.perf_counter() - self.started) * 1e3
+            out.final_time_fs = self.view.u64(cb.CB_FS)
+        return out
+
+    def initialise(self) -> None:
+        """Kernel, global constructors, per-instance initialisation."""
+        self.kernel.call["k_init"]()
+        from wasmjit.interp.env import SimFault
+        from wasmjit.runtime.services import SimFault as ServiceFault
+
+        try:
+            for name in self.program.constructors():
+                self.env.function(name)()
+            for inst in self.elab.instances:
+                init = self.elab.lowered[inst.definition.name].init
+                if init is not None:
+                    self.memory.u32[cb.CB_CUR_CTX >> 2] = inst.ctx
+                    self.init_body(init)(inst.ctx)
+        except SimFault as e:
+            self.record_fault(e.site, e.addr)
+        except ServiceFault as e:
+            self.record_message_fault(e.message, e.addr)
+        except Unsupported as e:
+            self.record_unsupported(e)
+
+    def init_body(self, body: Body) -> Callable[..., Any]:
+        return self.env.function(body.key)
+
+    def loop(self) -> None:
+        options = self.options
+        until = options.max_time if options.max_time else FOREVER
+        run = self.kernel.call["k_run"]
+        while not self.outcome.faulted:
+            reason = run(until, CHUNK)
+            if reason == cb.REASON_FINISHED or self.outcome.finish_requested:
+                self.outcome.reason = "finished"
+                break
+            if reason == cb.REASON_NO_EVENTS:
+                self.outcome.reason = "no_events"
+                break
+            if reason == cb.REASON_UNTIL:
+                self.outcome.reason = "max_time"
+                break
+            if reason == cb.REASON_BUDGET:
+                continue
+            if reason == cb.REASON_RING:
+                self.drain()
+                continue
+            if reason == cb.REASON_LIMIT:
+                self.limit()
+                break
+            if reason == cb.REASON_FAULT:
+                self.kernel_fault()
+                break
+            if reason == cb.REASON_STOP:
+                self.outcome.reason = "stopped"
+                break
+            raise RuntimeError(f"the kernel returned reason {reason}")
+        if not self.outcome.faulted and not self.outcome.limit:
+            self.kernel.call["k_final"](CHUNK)
+            if self.view.u32(cb.CB_FAULTED):
+                self.kernel_fault()
+
+    # -- ends ----------------------------------------------------------------------------------------------------------------------------
+
+    def terminate(self, success: bool, verbose: bool) -> None:
+        """sim.terminate: the current slot finishes, then the run ends."""
+        out = self.outcome
+        out.finish_calls += 1
+        if not out.finish_requested:
+            out.success = success
+            out.exit_code = 0 if success else 1
+            self.runtime.flush()
+            now = self.view.u64(cb.CB_FS)
+            self.say(f"Simulation terminated at time {now} fs (success={str(success).lower()}, verbose={str(verbose).lower()})")
+        elif not success:
+            out.success = False
+            out.exit_code = 1
+        out.finish_requested = True
+        self.view.set_u32(cb.CB_FINISH, 1)
+
+    def request_finish(self, code: int) -> None:
+        self.outcome.exit_code = max(self.outcome.exit_code, code)
+        self.outcome.finish_requested = True
+        self.outcome.finish_calls += 1
+        self.view.set_u32(cb.CB_FINISH, 1)
+
+    def pause(self, verbose: bool) -> None:
+        """$stop: without an interactive shell the run ends."""
+        self.outcome.stop_calls += 1
+        self.runtime.flush()
+        self.say(f"Simulation stopped at time {self.view.u64(cb.CB_FS)} fs")
+        self.request_finish(0)
+
+    def assertion(self, kind: str, label: str, location: str) -> None:
+        out = self.outcome
+        if kind == "cover":
+            out.covers[label or location] = out.covers.get(label or location, 0) + 1
+            return
+        out.errors += 1
+        out.exit_code = max(out.exit_code, 1)
+        self.runtime.flush()
+        name = f" {label}" if label else ""
+        self.say(f"Error: {'assertion' if kind == 'assert' else 'assumption'} failed{name} at {location}, time {self.view.u64(cb.CB_FS)} fs")
+
+    def count_severity(self, level: str) -> None:
+        out = self.outcome
+        out.messages += 1
+        if level == "warning":
+            out.warnings += 1
+        elif level in ("error", "fatal"):
+            out.errors += 1
+
+    # -- faults --------------------------------------------------------------------------------------------------------------------------
+
+    def record_fault(self, site: int, addr: int) -> None:
+        if self.outcome.finish_requested:
+            return  # code behind $finish
+        if site >= 0 and site < len(self.program.sites):
+            location, message = self.program.site_text(site)
+        else:
+            location, message = "", "shadow stack overflow (recursion too deep)" if site < 0 else f"kernel fault {site:#x}"
+        if "address" in message or "reference" in message:
+            message += f" {addr & 0xFFFFFFFF:#x}"
+        self.record_message_fault(message, addr, location)
+
+    def record_message_fault(self, message: str, addr: int, location: str = "") -> None:
+        out = self.outcome
+        if out.faulted:
+            return
+        out.faulted = True
+        out.exit_code = max(out.exit_code, 1)
+        out.reason = "fault"
+        self.runtime.flush()
+        where = f"{location}: " if location else ""
+        self.say(f"Error: {where}{message} (process {self.process_name()}, time {self.view.u64(cb.CB_FS)} fs)")
+        self.kernel.call["k_fault"](0, addr & FOREVER)
+
+    def record_unsupported(self, e: Unsupported) -> None:
+        location = str(e.op.source_loc or e.op.loc) if e.op is not None else ""
+        self.record_message_fault(e.message, 0, location)
+
+    def stop_after_region_fault(self) -> None:
+        self.view.set_u32(cb.CB_STOP, cb.STOP_FAULT)
+
+    def kernel_fault(self) -> None:
+        if not self.outcome.faulted:
+            self.record_fault(self.view.u32(cb.CB_FAULT_SITE), self.view.u64(cb.CB_FAULT_ADDR))
+
+    def trapped(self, e: WasmTrap) -> None:
+        if self.outcome.faulted or self.outcome.finish_requested:
+            return
+        if self.view.u32(cb.CB_FAULTED):
+            self.kernel_fault()
+            return
+        text = str(e).splitlines()[0] if str(e) else "trap"
+        if "stack" in text:
+            text = "call depth limit exceeded (recursion too deep)"
+        self.record_message_fault(text, 0)
+
+    def limit(self) -> None:
+        out = self.outcome
+        kind = self.view.u32(cb.CB_LIMIT)
+        ident = self.view.u32(cb.CB_LIMIT_ID)
+        out.limit = True
+        out.reason = "limit"
+        out.exit_code = 3
+        out.max_delta_cycles_reached = kind in (cb.LIMIT_DELTAS, cb.LIMIT_LOOP, cb.LIMIT_ROUNDS)
+        self.runtime.flush()
+        now = self.view.u64(cb.CB_FS)
+        if kind == cb.LIMIT_STEPS:
+            self.say(f"Error: the limit of {self.options.max_process_steps} process steps was reached at time {now} fs")
+        elif kind == cb.LIMIT_MEMORY:
+            self.say(f"Error: memory is exhausted at time {now} fs")
+        elif kind == cb.LIMIT_LOOP:
+            name = self.elab.regions[ident].region.name if ident < len(self.elab.regions) else "?"
+            path = self.elab.regions[ident].instance.path if ident < len(self.elab.regions) else "?"
+            self.say(f"Error: combinational loop through {name} in {path} does not settle at time {now} fs (--max-deltas={self.options.max_deltas})")
+        else:
+            who = f", process {self.name_of(ident)}" if kind == cb.LIMIT_ROUNDS else ""
+            self.say(f"Error: exceeded maximum delta cycles ({self.options.max_deltas}) at time {now} fs{who}")
+
+    # -- names ---------------------------------------------------------------------------------------------------------------------------
+
+    def process_name(self) -> str:
+        n = self.view.u32(cb.CB_CUR_ID)
+        if n == cb.NONE:
+            return "none"
+        if n & cb.REGION_DRIVER:
+            i = n & ~cb.REGION_DRIVER
+            return self.elab.regions[i].region.name if i < len(self.elab.regions) else "logic"
+        return self.name_of(n)
+
+    def name_of(self, n: int) -> str:
+        return self.process(n).name if n < len(self.elab.processes) else f"fork_{n + 1}"
+
+    def process(self, n: int) -> Process:
+        return self.elab.processes[n]
+
+    def instance_at(self, ctx: int) -> str:
+        return self.paths.get(ctx, "")
+
+    def definition(self, name: str) -> Definition:
+        return self.elab.definitions[name]
+
+    def say(self, line: str) -> None:
+        """A line of the tool on standard error."""
+        if self.options.quiet and not line.startswith("Error"):
+            return
+        self.runtime.flush()
+        self.stderr(f"[wasmjit] {line}")
+
+    # -- hooks filled in by the compile tier -------------------------------------------------------------------------------------------------
+
+    def deopt(self, proc: int) -> int:
+        """Interpret the activation of a process whose compiled code returned DEOPT."""
+        row = self.view.u32(cb.CB_CUR)
+        from wasmjit.sched import descriptors as d
+
+        fn, ctx, frame = self.view.u32(row + d.P_FN), self.view.u32(row + d.P_CTX), self.view.u32(row + d.P_FRAME)
+        return int(self.code.interpreted(self.code.keys[fn])(ctx, frame))
+
+    def note_call(self, site: CallSite, name: str) -> None:
+        """An indirect call found its target."""
+
+    def bad_call(self, site: CallSite, ptr: int, name: str | None) -> None:
+        """An indirect call found none."""
+
+    def call_fault_site(self, site: CallSite) -> int:
+        return self.program.site(None, f"indirect call at {site.loc} of something that is no function of that signature (address)")
+
+    def drain(self) -> None:
+        """Value-change records are in the ring."""
+        self.view.set_u32(cb.CB_RING_CUR, self.view.u32(cb.CB_RING_BASE))
+
+    def net_change(self, net: int) -> None:
+        """A watched net changed."""
+
+
+def rtti_table(design: Design) -> list[int]:
+    attr = design.root.attrs.get("circt.rtti_parent_table")
+    for op in [] if attr is not None or not design.root.regions else design.root.regions[0].blocks[0].ops:
+        if isinstance(op, Op) and op.name == "builtin.module" and "circt.rtti_parent_table" in op.attrs:
+            attr = op.attrs["circt.rtti_parent_table"]
+            break
+    if attr is None:
+        return []
+    values = attr.values if hasattr(attr, "values") and not isinstance(attr, (list, tuple)) else attr
+    if isinstance(values, int):
+        n = attr.type.shape[0] if hasattr(attr.type, "shape") and attr.type.shape else 1
+        return [values] * n
+    return [int(v) for v in values]

@@ -1,0 +1,24 @@
+"""Meanings of operations: one file per dialect, registered by decorator in `core.LOWER`."""
+
+from wasmjit.sem.lower import arith, comb, control, func, hw, llhd, llvm, moore, seq, sim, verif
+from wasmjit.sem.lower.core import LOWER, SUSPENDING, Lowerer, Program, Scope, Unsupported
+
+__all__ = [
+    "LOWER",
+    "SUSPENDING",
+    "Lowerer",
+    "Program",
+    "Scope",
+    "Unsupported",
+    "arith",
+    "comb",
+    "control",
+    "func",
+    "hw",
+    "llhd",
+    "llvm",
+    "moore",
+    "seq",
+    "sim",
+    "verif",
+]

@@ -1,0 +1,267 @@
+"""Lowering of operation trees to MIR: the registry and the state of one body being lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wasmjit.ir import Block as IRBlock
+from wasmjit.ir import Op, Region, Value
+from wasmjit.ir import types as T
+from wasmjit.sem import mir
+from wasmjit.sem.builder import BodyBuilder
+from wasmjit.sem.layout import Layout, UnsupportedType, layout
+from wasmjit.sem.mir import I32, I64, Body, Ty, Val
+
+if TYPE_CHECKING:
+    from wasmjit.ir.types import Type
+
+Leaves = tuple[Val, ...]
+LowerFn = Callable[["Lowerer", Op], None]
+
+LOWER: dict[str, LowerFn] = {}
+"""Operation name -> lowering. Every operation with a meaning is here."""
+
+SUSPENDING: set[str] = set()
+"""Operations after which the body may be suspended."""
+
+
+def lowers(*names: str, suspends: bool = False) -> Callable[[LowerFn], LowerFn]:
+    """Register the lowering of operations."""
+
+    def register(fn: LowerFn) -> LowerFn:
+        for name in names:
+            LOWER[name] = fn
+            if suspends:
+                SUSPENDING.add(name)
+        return fn
+
+    return register
+
+
+class Unsupported(Exception):
+    """An operation or type without meaning; carries the operation for its location."""
+
+    def __init__(self, op: Op | None, message: str) -> None:
+        super().__init__(message)
+        self.op = op
+        self.message = message
+
+
+class Program(Protocol):
+    """What lowering asks of the program as a whole (implemented by `wasmjit.elab`)."""
+
+    def site(self, op: Op | None, message: str) -> int:
+        """A fault site: location and message, by number."""
+
+    def service(self, name: str, data: Any) -> mir.Service:
+        """A new host-service call site."""
+
+    def call_site(self, op: Op, params: tuple[Ty, ...], results: tuple[Ty, ...], owner: str) -> mir.CallSite:
+        """A new indirect call site."""
+
+    def function_pointer(self, name: str) -> int:
+        """64-bit pointer of a function."""
+
+    def global_address(self, name: str) -> int | None:
+        """Linear-memory address of an llvm global."""
+
+    def symbol(self, name: str) -> Op | None: ...
+
+    def may_suspend(self, name: str) -> bool:
+        """Whether calls of this function can suspend."""
+
+    def coroutine_key(self, name: str) -> str:
+        """Body key of the suspending form of a function."""
+
+    def sites_may_suspend(self, fn_type: str) -> bool:
+        """Whether an indirect call with this signature can suspend."""
+
+    def kernel_exports(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Signatures ('i32', 'i64', 'f64') of functions available to the rt op."""
+
+    def fork_body(self, op: Op, region: Region, owner: Lowerer, captured: list[Value]) -> str:
+        """Body key of a forked branch."""
+
+
+class Scope(Protocol):
+    """What surrounds a body: resolves values defined outside of it."""
+
+    def external(self, lw: Lowerer, value: Value) -> Leaves: ...
+
+    def external_ref(self, lw: Lowerer, value: Value) -> Any: ...
+
+    def reads(self, net: Any) -> None:
+        """The body reads this net."""
+
+    def sens_net(self, lw: Lowerer, value: Value) -> Any | None:
+        """Static net behind an observed outside value, or None if it is constant."""
+
+
+class Lowerer:
+    """One body being lowered. `get`/`set` map IR values to leaves."""
+
+    def __init__(self, key: str, kind: str, program: Program, scope: Scope | None, name: str = "") -> None:
+        self.b = BodyBuilder(key, kind)
+        self.key = key
+        self.kind = kind
+        self.program = program
+        self.scope = scope
+        self.name = name
+        self.values: dict[Value, Leaves] = {}
+        self.blocks: dict[IRBlock, mir.Block] = {}
+        self.op: Op | None = None
+        self.on_return: Callable[[Op], None] | None = None
+        self.sens: dict[tuple[Any, ...], int] = {}
+        self.sens_sets: list[tuple[Any, ...]] = []
+        self.yields: Callable[[list[Value]], None] | None = None
+        self.extra: dict[str, Any] = {}
+        self.regions_of_interest: set[Region] = set()
+
+    # -- values ---------------------------------------------------------------------------------------------------------------------
+
+    def lay(self, v: Value | Type) -> Layout:
+        t = v.type if isinstance(v, Value) else v
+        try:
+            return layout(t)
+        except UnsupportedType as e:
+            raise Unsupported(self.op, f"type {e} has no run-time representation") from None
+
+    def get(self, v: Value) -> Leaves:
+        got = self.values.get(v)
+        if got is None:
+            if isinstance(v.type, T.FStringType) and isinstance(v.owner, Op):
+                from wasmjit.sem.lower.sim import render
+
+                return render(self, v)
+            if self.scope is None:
+                raise Unsupported(self.op, f"value %{v.name} is defined outside of this body")
+            got = self.scope.external(self, v)
+        return got
+
+    def one(self, v: Value) -> Val:
+        leaves = self.get(v)
+        if len(leaves) != 1:
+            raise Unsupported(self.op, f"expected a scalar, got type {v.type}")
+        return leaves[0]
+
+    def set(self, v: Value, leaves: Leaves | Val | list[Val]) -> None:
+        self.values[v] = (leaves,) if isinstance(leaves, Val) else tuple(leaves)
+
+    def args(self, vs: Iterable[Value]) -> Leaves:
+        return tuple(leaf for v in vs for leaf in self.get(v))
+
+    def const(self, ty: Ty, value: int | float | bytes) -> Val:
+        return self.b.const(ty, value)
+
+    def i32(self, value: int) -> Val:
+        return self.b.const(I32, value & 0xFFFFFFFF)
+
+    def i64(self, value: int) -> Val:
+        return self.b.const(I64, value & 0xFFFFFFFFFFFFFFFF)
+
+    def emit(self, code: str, tys: tuple[Ty, ...], args: tuple[Val, ...], attr: Any = None) -> Leaves:
+        """An operation with any number of results."""
+        r = self.b.op(code, tys, args, attr, self.op.loc if self.op is not None else None)
+        return r if isinstance(r, tuple) else (r,) if r is not None else ()
+
+    def x(self, code: str, ty: Ty, *args: Val, attr: Any = None) -> Val:
+        """An operation with one result."""
+        return self.emit(code, (ty,), args, attr)[0]
+
+    def do(self, code: str, *args: Val, attr: Any = None) -> None:
+        """An operation without results."""
+        self.emit(code, (), args, attr)
+
+    def zero(self, ty: Ty) -> Val:
+        if ty.kind == "a":
+            return self.b.const(ty, bytes(ty.size))
+        return self.b.const(ty, 0 if ty.kind == "i" else 0.0)
+
+    def resize(self, v: Val, ty: Ty) -> Val:
+        """Zero-extend or truncate an integer."""
+        if v.ty.size == ty.size:
+            return v
+        return self.x("zext", ty, v) if v.ty.size < ty.size else self.x("extract", ty, v, attr=0)
+
+    def site(self, message: str, op: Op | None = None) -> int:
+        return self.program.site(op or self.op, message)
+
+    # -- bodies ---------------------------------------------------------------------------------------------------------------------
+
+    def run_op(self, op: Op) -> None:
+        fn = LOWER.get(op.name)
+        self.op = op
+        if fn is None:
+            raise Unsupported(op, f"operation '{op.name}' is not supported")
+        fn(self, op)
+
+    def new_block(self) -> mir.Block:
+        return self.b.new_block()
+
+    def goto(self, block: mir.Block, args: Leaves = ()) -> None:
+        self.b.terminate(mir.Br(block, args))
+
+    def region_cfg(self, region: Region, entry_args: list[Leaves] | None = None) -> None:
+        """Lower a CFG region in place: control continues from the current block into its entry block.
+
+        Blocks are lowered in reverse postorder of their appearance; the current block after the call is unspecified (terminated).
+        """
+        blocks = region.blocks
+        if not blocks:
+            raise Unsupported(self.op, "empty region")
+        for ir_block in blocks[1:]:
+            mb = self.new_block()
+            self.blocks[ir_block] = mb
+            for a in ir_block.args:
+                self.set(a, [self.b.block_param(mb, ty) for ty in self.lay(a).leaves])
+        first = blocks[0]
+        if entry_args is not None:
+            for a, leaves in zip(first.args, entry_args, strict=True):
+                self.set(a, leaves)
+        for ir_block in order(blocks):
+            if ir_block is not first:
+                self.b.set_block(self.blocks[ir_block])
+            for op in ir_block.ops:
+                self.run_op(op)
+            if not self.b.terminated:
+                raise Unsupported(ir_block.ops[-1] if ir_block.ops else self.op, "block does not end in a terminator")
+
+    def branch_args(self, values: list[Value]) -> Leaves:
+        return self.args(values)
+
+    def sens_set(self, nets: Iterable[Any]) -> int:
+        key = tuple(sorted(set(nets), key=repr))
+        if key not in self.sens:
+            self.sens[key] = len(self.sens_sets)
+            self.sens_sets.append(key)
+        return self.sens[key]
+
+    def finish(self) -> Body:
+        self.b.body.sens_sets = list(self.sens_sets)
+        body = self.b.finish()
+        body.name = self.name or self.key
+        return body
+
+
+def order(blocks: list[IRBlock]) -> list[IRBlock]:
+    """Reachable blocks in reverse postorder, so that dominating definitions are lowered first."""
+    seen: set[IRBlock] = {blocks[0]}
+    post: list[IRBlock] = []
+    stack: list[tuple[IRBlock, int]] = [(blocks[0], 0)]
+    while stack:
+        block, i = stack.pop()
+        succ = block.ops[-1].successors if block.ops else []
+        if i < len(succ):
+            stack.append((block, i + 1))
+            nxt = succ[i][0]
+            if nxt not in seen:
+                seen.add(nxt)
+                stack.append((nxt, 0))
+        else:
+            post.append(block)
+    return post[::-1]
+
+
+def is_ref(t: T.Type) -> bool:
+    return isinstance(t, T.RefType)

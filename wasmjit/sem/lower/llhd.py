@@ -1,0 +1,432 @@
+"""llhd: signals, time, processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wasmjit.ir import Op, TimeAttr, Value
+from wasmjit.ir import types as T
+from wasmjit.sem import mir
+from wasmjit.sem.layout import layout
+from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
+from wasmjit.sem.lower.hw import field_range, mem_index
+from wasmjit.sem.lower.llvm import field_offset
+from wasmjit.sem.lower.refs import Own, Ref, drive, element, pointer, probe
+from wasmjit.sem.mir import I32, I64, I, Val
+
+NOW_OFFSET, DELTA_OFFSET, EPSILON_OFFSET = 16, 24, 28
+"""Control block: current time (u64 fs, u32 delta, u32 epsilon); see sched/control.py."""
+
+
+def ref_of(lw: Lowerer, v: Value) -> Ref:
+    """The reference behind a value of type llhd.ref."""
+    refs: dict[Value, Ref] = lw.extra.setdefault("refs", {})
+    got = refs.get(v)
+    if got is not None:
+        return got
+    if v not in lw.values and lw.scope is not None:
+        ext = lw.scope.external_ref(lw, v)
+        if ext is not None:
+            return ext  # type: ignore[no-any-return]
+    ptr, bit = lw.get(v)
+    leaves = layout(v.type.elem).leaves if isinstance(v.type, T.RefType) else ()
+    whole = bit.const == 0 or len(leaves) != 1 or leaves[0].kind != "i"
+    return Ref(None, ptr, bit=None if whole else bit)
+
+
+def set_ref(lw: Lowerer, v: Value, ref: Ref) -> None:
+    lw.extra.setdefault("refs", {})[v] = ref
+    lw.set(v, pointer(lw, ref))
+
+
+def parse_time(value: Any) -> tuple[int, int, int]:
+    """(fs, delta, epsilon) of a time attribute such as `<1ns, 0d, 1e>`."""
+    if isinstance(value, TimeAttr):
+        return value.fs, value.delta, value.epsilon
+    raise ValueError(f"expected a time attribute, got {value}")
+
+
+@lowers("llhd.constant_time")
+def _constant_time(lw: Lowerer, op: Op) -> None:
+    try:
+        fs, d, e = parse_time(op.attrs["value"])
+    except ValueError as err:
+        raise Unsupported(op, str(err)) from None
+    lw.set(op.results[0], (lw.i64(fs), lw.i32(d), lw.i32(e)))
+
+
+@lowers("llhd.current_time")
+def _current_time(lw: Lowerer, op: Op) -> None:
+    zero = lw.i32(0)
+    lw.set(op.results[0], (now(lw), lw.x("ldt", I32, zero, attr=DELTA_OFFSET), lw.x("ldt", I32, zero, attr=EPSILON_OFFSET)))
+
+
+def now(lw: Lowerer) -> Val:
+    return lw.x("ldt", I64, lw.i32(0), attr=NOW_OFFSET)
+
+
+@lowers("llhd.time_to_int")
+def _time_to_int(lw: Lowerer, op: Op) -> None:
+    (ty,) = lw.lay(op.results[0]).leaves
+    lw.set(op.results[0], lw.resize(lw.get(op.operands[0])[0], ty))
+
+
+@lowers("llhd.int_to_time")
+def _int_to_time(lw: Lowerer, op: Op) -> None:
+    lw.set(op.results[0], (lw.resize(lw.one(op.operands[0]), I64), lw.i32(0), lw.i32(0)))
+
+
+# -- signals -------------------------------------------------------------------------------------------------------------------------------
+
+
+@lowers("llhd.sig")
+def _sig(lw: Lowerer, op: Op) -> None:
+    """A signal created by a body: in a process one net per operation and instance, in a function plain memory (drives act at once)."""
+    lay = lw.lay(op.operands[0])
+    leaves = lw.get(op.operands[0])
+    own: Own | None = lw.extra["local_signal"](op) if "local_signal" in lw.extra else None
+    if own is not None:
+        lw.do("netstore", *leaves, attr=(own.k, own.off, lay.offs, lay.size))
+        set_ref(lw, op.results[0], Ref(own))
+        return
+    ptr = lw.x("alloca", I64, lw.i64(1), attr=(max(lay.size, 1), max(lay.align, 1)))
+    site = lw.site("signal storage")
+    for leaf, off in zip(leaves, lay.offs, strict=True):
+        lw.do("st", ptr, leaf, attr=(off, site))
+    set_ref(lw, op.results[0], Ref(None, ptr))
+
+
+@lowers("llhd.prb")
+def _prb(lw: Lowerer, op: Op) -> None:
+    ref = ref_of(lw, op.operands[0])
+    if ref.net is not None and lw.scope is not None:
+        lw.scope.reads(ref.net)
+    lw.set(op.results[0], probe(lw, ref, lw.lay(op.results[0])))
+
+
+@lowers("llhd.drv")
+def _drv(lw: Lowerer, op: Op) -> None:
+    enable = op.group("enable")
+    if enable:
+        cond = lw.one(enable[0])
+        if cond.const == 0:
+            return
+        if cond.const is None:
+            then, done = lw.new_block(), lw.new_block()
+            lw.b.terminate(mir.CondBr(cond, then, (), done, ()))
+            lw.b.set_block(then)
+            drive_op(lw, op)
+            lw.goto(done)
+            lw.b.set_block(done)
+            return
+    drive_op(lw, op)
+
+
+def drive_op(lw: Lowerer, op: Op) -> None:
+    value = op.group("value")[0]
+    time = lw.get(op.group("time")[0])
+    drive(lw, ref_of(lw, op.group("signal")[0]), lw.lay(value), lw.get(value), (time[0], time[1], time[2]))
+
+
+@lowers("llhd.sig.extract")
+def _sig_extract(lw: Lowerer, op: Op) -> None:
+    ref = ref_of(lw, op.operands[0])
+    low = lw.one(op.operands[1])
+    src = op.operands[0].type
+    width = layout(src.elem).leaves[0].size if isinstance(src, T.RefType) else 0
+    out = layout(op.results[0].type.elem)  # type: ignore[attr-defined]
+    n = out.leaves[0].size
+    if low.const == 0 and n == width and ref.bit is None:
+        set_ref(lw, op.results[0], ref)
+        return
+    wide = lw.resize(low, I32) if low.ty.size <= 32 else lw.x("extract", I32, low, attr=0)
+    bit = wide if ref.bit is None else lw.x("add", I32, ref.bit, wide)
+    valid = ref.valid
+    if low.const is None:
+        # Out of range: reads give zero, drives do nothing (IEEE 1800 §11.5.1: an out-of-bounds write has no effect).
+        last = lw.const(low.ty, min(max(width - n, 0), low.ty.mask))
+        ok = lw.x("icmp", I(1), low, last, attr="ule")
+        valid = ok if valid is None else lw.x("and", I(1), valid, ok)
+        bit = lw.x("mux", I32, ok, bit, ref.bit if ref.bit is not None else lw.i32(0))
+    elif int(low.const) + n > width:  # type: ignore[arg-type]
+        valid = lw.const(I(1), 0)
+    set_ref(lw, op.results[0], Ref(ref.net, ref.ptr, ref.off, ref.dyn, bit, valid))
+
+
+@lowers("llhd.sig.struct_extract")
+def _sig_struct_extract(lw: Lowerer, op: Op) -> None:
+    ref = ref_of(lw, op.operands[0])
+    t = op.operands[0].type.elem  # type: ignore[attr-defined]
+    if not isinstance(t, T.StructType):
+        raise Unsupported(op, f"expected a reference to an hw.struct, got {t}")
+    field = op.attrs["field"] if "field" in op.attrs else op.attrs["fieldIndex"]
+    index = field if isinstance(field, int) else [n for n, _ in t.fields].index(str(field))
+    field_range(op, t, index)
+    set_ref(lw, op.results[0], Ref(ref.net, ref.ptr, ref.off + field_offset(t, index), ref.dyn, None, ref.valid))
+
+
+@lowers("llhd.sig.array_get")
+def _sig_array_get(lw: Lowerer, op: Op) -> None:
+    ref = ref_of(lw, op.operands[0])
+    t = op.operands[0].type.elem  # type: ignore[attr-defined]
+    leaves = lw.get(op.operands[1])
+    idx = mem_index(lw, leaves[0] if leaves else None, t.size)
+    set_ref(lw, op.results[0], element(lw, ref, idx, t.size, layout(t.elem).size))
+
+
+@lowers("llhd.sig.array_slice")
+def _sig_array_slice(lw: Lowerer, op: Op) -> None:
+    ref = ref_of(lw, op.operands[0])
+    t = op.operands[0].type.elem  # type: ignore[attr-defined]
+    m = op.results[0].type.elem.size  # type: ignore[attr-defined]
+    low = lw.get(op.operands[1])
+    if not low:
+        set_ref(lw, op.results[0], ref)
+        return
+    idx = lw.resize(low[0], I(max(low[0].ty.size, t.size.bit_length()) + 1))
+    start = lw.x("sub", idx.ty, lw.const(idx.ty, t.size - m), idx)
+    set_ref(lw, op.results[0], element(lw, ref, start, t.size - m + 1, layout(t.elem).size))
+
+
+# -- suspension ------------------------------------------------------------------------------------------------------------------------------
+
+
+@lowers("llhd.halt")
+def _halt(lw: Lowerer, op: Op) -> None:
+    if lw.yields is not None and op.operands:
+        lw.yields(list(op.operands))
+    if lw.kind == "process":
+        lw.b.terminate(mir.Halt())
+    else:
+        lw.b.terminate(mir.Ret(()))
+
+
+@lowers("llhd.yield")
+def _yield(lw: Lowerer, op: Op) -> None:
+    done = lw.extra.get("llhd.yield")
+    if done is None:
+        raise Unsupported(op, "llhd.yield outside of a combinational or global signal")
+    lw.b.terminate(mir.Br(done, lw.args(op.operands)))
+
+
+@lowers("llhd.combinational")
+def _combinational(lw: Lowerer, op: Op) -> None:
+    from wasmjit.sem.lower.control import inline_region, result_block
+
+    done = result_block(lw, op)
+    inline_region(lw, op.regions[0], [], "llhd.yield", done)
+    lw.b.set_block(done)
+
+
+@lowers("llhd.wait", suspends=True)
+def _wait(lw: Lowerer, op: Op) -> None:
+    if lw.kind != "process" and lw.kind != "coroutine":
+        refuse_suspension(lw, op)
+        dest, dest_args = op.successors[0]
+        args = lw.args(dest_args)
+        lw.b.terminate(mir.Br(lw.blocks[dest], (*args, *(lw.zero(p.ty) for p in lw.blocks[dest].params[len(args) :]))))
+        return
+    yielded = op.group("yieldOperands")
+    if lw.yields is not None and yielded:
+        lw.yields(list(yielded))
+    dest, dest_args = op.successors[0]
+    args = lw.args(dest_args)
+    # circt-verilog leaves trailing destination operands out when their value does not matter.
+    missing = lw.blocks[dest].params[len(args) :]
+    args = (*args, *(lw.zero(p.ty) for p in missing))
+    delay = op.group("delay")
+    observed = op.group("observed")
+    time: tuple[Val, Val, Val] | None = None
+    if delay:
+        t = lw.get(delay[0])
+        time = (t[0], t[1], t[2])
+    suspend_observing(lw, observed, time)
+    lw.b.terminate(mir.Br(lw.blocks[dest], args))
+
+
+def refuse_suspension(lw: Lowerer, op: Op) -> None:
+    """Suspending in a call that cannot suspend is a simulation error at run time."""
+    bad, after = lw.new_block(), lw.new_block()
+    # The branch keeps what follows in the graph, so that it is checked like everything else.
+    lw.b.terminate(mir.CondBr(lw.x("icmp", I(1), lw.x("ldt", I32, lw.i32(0), attr=184), lw.i32(0), attr="eq"), bad, (), after, ()))
+    lw.b.set_block(bad)
+    lw.b.terminate(mir.Fault(lw.site("a process would be suspended inside a call that cannot suspend", op)))
+    lw.b.set_block(after)
+
+
+def suspend_observing(lw: Lowerer, observed: list[Value], time: tuple[Val, Val, Val] | None) -> None:
+    """Suspend until an observed value differs from what it is now, or for `time`. Continues in the current block."""
+    watch = Watch(lw)
+    for v in observed:
+        watch.add(v)
+    old = [watch.evaluate(v) for v in watch.composite] if time is None else []
+    again, resume = lw.new_block(), lw.new_block()
+    lw.goto(again)
+    lw.b.set_block(again)
+    lw.b.terminate(watch.wait(resume, time))
+    lw.b.set_block(resume)
+    if old and not watch.exact:
+        done = lw.new_block()
+        changed = differs(lw, old, [watch.evaluate(v) for v in watch.composite])
+        lw.b.terminate(mir.CondBr(changed, done, (), again, ()))
+        lw.b.set_block(done)
+
+
+def differs(lw: Lowerer, old: list[Leaves], new: list[Leaves]) -> Val:
+    changed: Val | None = None
+    for os, ns in zip(old, new, strict=True):
+        for o, n in zip(os, ns, strict=True):
+            if o is n:
+                continue
+            c = lw.x("icmp", I(1), o, n, attr="ne") if o.ty.kind != "f" else lw.x("fcmp", I(1), o, n, attr="une")
+            changed = c if changed is None else lw.x("or", I(1), changed, c)
+    return changed if changed is not None else lw.const(I(1), 0)
+
+
+class Watch:
+    """What a suspension listens to: static nets, references and memory found in the cones of observed values.
+
+    `exact` stays true while every observed value is a whole net: then a wake-up means that it changed.
+    """
+
+    def __init__(self, lw: Lowerer) -> None:
+        self.lw = lw
+        self.nets: list[Any] = []
+        self.dyn: list[tuple[Val, int, int]] = []
+        self.composite: list[Value] = []
+        self.exact = True
+        self.seen: set[Value] = set()
+
+    def add(self, v: Value) -> None:
+        self.composite.append(v)
+        self.cone(v, top=True)
+
+    def cone(self, v: Value, top: bool = False) -> None:
+        if v in self.seen:
+            return
+        self.seen.add(v)
+        lw = self.lw
+        owner = v.owner
+        if not isinstance(owner, Op):
+            return
+        if not self.inside(owner):
+            if lw.scope is not None:
+                net = lw.scope.sens_net(lw, v)
+                if net is not None:
+                    self.nets.append(net)
+            return
+        if owner.name == "llhd.prb":
+            ref = ref_of(lw, owner.operands[0])
+            if ref.net is not None and ref.dyn is None and ref.valid is None:
+                self.nets.append(ref.net)
+                # A probe of part of a net is woken by changes of the rest as well.
+                if not top or ref.off or ref.bit is not None or not isinstance(owner.operands[0].owner, Op) or owner.operands[0].owner.name != "llhd.sig":
+                    self.exact = False
+            else:
+                self.exact = False
+                ptr, _ = pointer(lw, ref)
+                lay = lw.lay(v)
+                self.dyn.append((ptr, max(lay.size, 1), 0))
+            return
+        self.exact = False
+        if owner.name == "llvm.load":
+            lay = lw.lay(v)
+            self.dyn.append((lw.one(owner.operands[0]), max(lay.size, 1), 0))
+        for o in owner.operands:
+            self.cone(o)
+
+    def inside(self, op: Op) -> bool:
+        return op.results[0] in self.lw.values or op.results[0] in self.lw.extra.get("refs", {}) or op in self.lw.extra.get("watch_ops", ())
+
+    def evaluate(self, v: Value) -> Leaves:
+        """Lower the cone of `v` anew at the current place (probes read the present values)."""
+        return reevaluate(self.lw, v, {})
+
+    def wait(self, resume: mir.Block, time: tuple[Val, Val, Val] | None) -> mir.Wait:
+        lw = self.lw
+        if self.nets and lw.extra.get("dynamic_waits"):
+            # A process made at run time has no entries in the static fan-out.
+            for net in dict.fromkeys(self.nets):
+                ptr, _ = pointer(lw, Ref(net))
+                self.dyn.append((ptr, lw.extra["net_size"](net), 0))
+            self.nets = []
+        sens = lw.sens_set(self.nets) if self.nets else None
+        return mir.Wait(resume, sens, tuple(self.dyn), time)
+
+
+_REEVALUATED = ("llhd.prb", "llvm.load")
+_PURE_DIALECTS = ("comb.", "hw.", "arith.", "math.", "index.", "builtin.unrealized_conversion_cast", "llvm.extractvalue", "llvm.insertvalue", "llhd.sig.", "seq.", "moore.")
+
+
+def reevaluate(lw: Lowerer, v: Value, memo: dict[Value, Leaves]) -> Leaves:
+    """Leaves of `v` with every probe and load in its cone done again here."""
+    from wasmjit.sem.lower.core import LOWER
+
+    if v in memo:
+        return memo[v]
+    owner = v.owner
+    if isinstance(owner, Op) and v in lw.values and (owner.name in _REEVALUATED or (owner.name.startswith(_PURE_DIALECTS) and not isinstance(v.type, T.RefType))):
+        saved_op = lw.op
+        saved: dict[Value, Leaves] = {}
+        for o in owner.operands:
+            if isinstance(o.type, T.RefType):
+                continue
+            new = reevaluate(lw, o, memo)
+            if o in lw.values:
+                saved[o] = lw.values[o]
+                lw.values[o] = new
+        before = [lw.values[r] for r in owner.results]
+        lw.op = owner
+        LOWER[owner.name](lw, owner)
+        for r, old in zip(owner.results, before, strict=True):
+            memo[r] = lw.values[r]
+            lw.values[r] = old
+        for o, old in saved.items():
+            lw.values[o] = old
+        lw.op = saved_op
+        return memo[v]
+    memo[v] = lw.get(v)
+    return memo[v]
+
+
+@lowers("llhd.delay", "llhd.process", "llhd.final", "llhd.output", "llhd.global_signal")
+def _module_level(lw: Lowerer, op: Op) -> None:
+    raise Unsupported(op, f"'{op.name}' cannot be used here")
+
+
+@lowers("builtin.unrealized_conversion_cast")
+def _cast(lw: Lowerer, op: Op) -> None:
+    if len(op.operands) != 1 or len(op.results) != 1:
+        raise Unsupported(op, "a conversion cast with several operands or results")
+    src, dst = op.operands[0], op.results[0]
+    if isinstance(src.type, T.RefType) and not isinstance(dst.type, T.RefType):
+        ptr, _ = pointer(lw, ref_of(lw, src))
+        lw.set(dst, lw.resize(ptr, lw.lay(dst).leaves[0]))
+        return
+    if isinstance(dst.type, T.RefType) and not isinstance(src.type, T.RefType):
+        p = lw.resize(lw.one(src), I64)
+        set_ref(lw, dst, Ref(None, p))
+        return
+    if isinstance(dst.type, T.RefType):
+        set_ref(lw, dst, ref_of(lw, src))
+        return
+    leaves = lw.get(src)
+    if isinstance(dst.type, T.OpaqueType) or isinstance(src.type, T.OpaqueType):
+        lw.set(dst, leaves)  # moore types only carry a value to moore operations
+        return
+    want = lw.lay(dst).leaves
+    if tuple(v.ty for v in leaves) == want:
+        lw.set(dst, leaves)
+    elif len(leaves) == 1 and len(want) == 1 and leaves[0].ty.kind == want[0].kind == "i":
+        lw.set(dst, lw.resize(leaves[0], want[0]))
+    elif len(want) == 2 and len(leaves) == 1 and leaves[0].ty == want[0] == want[1]:
+        lw.set(dst, (leaves[0], lw.zero(want[1])))  # two-state to four-state
+    elif len(want) == 1 and len(leaves) == 2 and leaves[0].ty == leaves[1].ty == want[0]:
+        lw.set(dst, lw.x("and", want[0], leaves[0], lw.x("xor", want[0], leaves[1], lw.const(want[0], want[0].mask))))
+    else:
+        from wasmjit.sem.lower.hw import from_bits, to_bits
+
+        s, d = lw.lay(src), lw.lay(dst)
+        if s.bits != d.bits or not s.bits:
+            raise Unsupported(op, f"no conversion from {src.type} to {dst.type}")
+        lw.set(dst, from_bits(lw, to_bits(lw, leaves, s), d))

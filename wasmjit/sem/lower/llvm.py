@@ -1,0 +1,449 @@
+"""llvm: guest memory, aggregates, integers of functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wasmjit.ir import Op
+from wasmjit.ir import types as T
+from wasmjit.sem import mir
+from wasmjit.sem.layout import Layout, layout, leaf_slice
+from wasmjit.sem.lower.arith import CMPF, CMPI, bitcast
+from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
+from wasmjit.sem.lower.func import call_named, call_pointer, signature_of
+from wasmjit.sem.mir import BOOL, I32, I64, Val
+
+_BINARY = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "and": "and",
+    "or": "or",
+    "xor": "xor",
+    "udiv": "divu",
+    "sdiv": "divs",
+    "urem": "modu",
+    "srem": "mods",
+    "shl": "shl",
+    "lshr": "shru",
+    "ashr": "shrs",
+    "fadd": "fadd",
+    "fsub": "fsub",
+    "fmul": "fmul",
+    "fdiv": "fdiv",
+    "frem": "frem",
+}
+DYNAMIC_INDEX = -(1 << 31)
+
+
+@lowers(*[f"llvm.{k}" for k in _BINARY])
+def _binary(lw: Lowerer, op: Op) -> None:
+    a, b = lw.one(op.operands[0]), lw.one(op.operands[1])
+    lw.set(op.results[0], lw.x(_BINARY[op.name[5:]], a.ty, a, b))
+
+
+@lowers("llvm.fneg")
+def _fneg(lw: Lowerer, op: Op) -> None:
+    a = lw.one(op.operands[0])
+    lw.set(op.results[0], lw.x("fneg", a.ty, a))
+
+
+@lowers("llvm.icmp")
+def _icmp(lw: Lowerer, op: Op) -> None:
+    p = op.attrs["predicate"]
+    lw.set(op.results[0], lw.x("icmp", BOOL, lw.one(op.operands[0]), lw.one(op.operands[1]), attr=CMPI[p] if isinstance(p, int) else str(p)))
+
+
+_LLVM_CMPF = ("false", "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq", "ugt", "uge", "ult", "ule", "une", "uno", "true")
+assert _LLVM_CMPF == CMPF
+
+
+@lowers("llvm.fcmp")
+def _fcmp(lw: Lowerer, op: Op) -> None:
+    p = op.attrs["predicate"]
+    pred = {"_false": "false", "_true": "true"}.get(str(p), CMPF[p] if isinstance(p, int) else str(p))
+    lw.set(op.results[0], lw.x("fcmp", BOOL, lw.one(op.operands[0]), lw.one(op.operands[1]), attr=pred))
+
+
+_CONVERT = {"llvm.fptosi": "fptosi", "llvm.fptoui": "fptoui", "llvm.sitofp": "sitofp", "llvm.uitofp": "uitofp", "llvm.fpext": "fext", "llvm.fptrunc": "ftrunc"}
+
+
+@lowers(*_CONVERT)
+def _convert(lw: Lowerer, op: Op) -> None:
+    (ty,) = lw.lay(op.results[0]).leaves
+    lw.set(op.results[0], lw.x(_CONVERT[op.name], ty, lw.one(op.operands[0])))
+
+
+@lowers("llvm.trunc", "llvm.zext", "llvm.ptrtoint", "llvm.inttoptr", "llvm.addrspacecast")
+def _resize(lw: Lowerer, op: Op) -> None:
+    (ty,) = lw.lay(op.results[0]).leaves
+    lw.set(op.results[0], lw.resize(lw.one(op.operands[0]), ty))
+
+
+@lowers("llvm.sext")
+def _sext(lw: Lowerer, op: Op) -> None:
+    (ty,) = lw.lay(op.results[0]).leaves
+    lw.set(op.results[0], lw.x("sext", ty, lw.one(op.operands[0])))
+
+
+@lowers("llvm.bitcast")
+def _bitcast(lw: Lowerer, op: Op) -> None:
+    lw.set(op.results[0], bitcast(lw, lw.one(op.operands[0]), op.results[0].type))
+
+
+@lowers("llvm.freeze")
+def _freeze(lw: Lowerer, op: Op) -> None:
+    lw.set(op.results[0], lw.get(op.operands[0]))
+
+
+@lowers("llvm.select")
+def _select(lw: Lowerer, op: Op) -> None:
+    c = lw.one(op.operands[0])
+    lw.set(op.results[0], [lw.x("mux", t.ty, c, t, f) for t, f in zip(lw.get(op.operands[1]), lw.get(op.operands[2]), strict=True)])
+
+
+_COUNT = {"ctpop": "popcount", "ctlz": "ctlz", "cttz": "cttz"}
+_FUNARY = {
+    "fabs": "fabs",
+    "sqrt": "sqrt",
+    "sin": "sin",
+    "cos": "cos",
+    "exp": "exp",
+    "exp2": "exp2",
+    "log": "log",
+    "log2": "log2",
+    "log10": "log10",
+    "floor": "floor",
+    "ceil": "ceil",
+    "trunc": "trunc",
+    "round": "round_half_away",
+    "rint": "round_half_even",
+    "nearbyint": "round_half_even",
+}
+_MINMAX = {"smin": "slt", "smax": "sgt", "umin": "ult", "umax": "ugt"}
+
+
+@lowers(*[f"llvm.intr.{n}" for n in (*_COUNT, *_FUNARY, *_MINMAX)], "llvm.intr.pow", "llvm.intr.copysign", "llvm.intr.abs")
+def _intrinsic(lw: Lowerer, op: Op) -> None:
+    name = op.name.removeprefix("llvm.intr.")
+    a = lw.one(op.operands[0])
+    if name in _COUNT:
+        r = lw.x(_COUNT[name], a.ty, a)
+    elif name == "fabs":
+        r = lw.x("fabs", a.ty, a)
+    elif name in _FUNARY:
+        r = lw.x("fmath", a.ty, a, attr=_FUNARY[name])
+    elif name in _MINMAX:
+        b = lw.one(op.operands[1])
+        r = lw.x("mux", a.ty, lw.x("icmp", BOOL, a, b, attr=_MINMAX[name]), a, b)
+    elif name == "abs":
+        r = lw.x("mux", a.ty, lw.x("icmp", BOOL, a, lw.zero(a.ty), attr="slt"), lw.x("sub", a.ty, lw.zero(a.ty), a), a)
+    else:
+        r = lw.x("fmath", a.ty, a, lw.one(op.operands[1]), attr=name)
+    lw.set(op.results[0], r)
+
+
+@lowers("llvm.intr.lifetime.start", "llvm.intr.lifetime.end", "llvm.intr.assume", "llvm.intr.dbg.declare", "llvm.intr.dbg.value", "llvm.intr.stacksave", "llvm.intr.stackrestore")
+def _nothing(lw: Lowerer, op: Op) -> None:
+    for r in op.results:
+        lw.set(r, [lw.zero(ty) for ty in lw.lay(r).leaves])
+
+
+@lowers("llvm.intr.expect")
+def _expect(lw: Lowerer, op: Op) -> None:
+    lw.set(op.results[0], lw.get(op.operands[0]))
+
+
+@lowers("llvm.intr.memcpy", "llvm.intr.memmove")
+def _memcpy(lw: Lowerer, op: Op) -> None:
+    dst, src, n = (lw.one(v) for v in op.operands[:3])
+    lw.do("memmove" if op.name.endswith("move") else "memcpy", dst, src, lw.resize(n, I64), attr=lw.site("bad address in memory copy"))
+
+
+@lowers("llvm.intr.memset")
+def _memset(lw: Lowerer, op: Op) -> None:
+    dst, byte, n = (lw.one(v) for v in op.operands[:3])
+    lw.do("memset", dst, byte, lw.resize(n, I64), attr=lw.site("bad address in memory fill"))
+
+
+# -- constants ---------------------------------------------------------------------------------------------------------------------------
+
+
+def data_bytes(t: T.Type, value: Any) -> bytes:
+    """Memory image of an attribute value of type t (llvm.mlir.constant, initialisers of globals)."""
+    lay = layout(t)
+    if value is None or type(value).__name__ == "Opaque":  # #llvm.zero, #llvm.undef, #llvm.poison
+        return bytes(lay.size)
+    match t:
+        case T.LLVMArrayType() | T.ArrayType():
+            if isinstance(value, str):
+                raw = value.encode("utf-8", "surrogateescape")
+                return raw[: lay.size].ljust(lay.size, b"\0")
+            values = value.values if hasattr(value, "values") and not isinstance(value, (list, tuple)) else value
+            if isinstance(values, (int, float, bool)):
+                return data_bytes(t.elem, values) * t.size
+            values = list(values)
+            if len(values) == 1 and t.size != 1:
+                values *= t.size
+            if values and not isinstance(values[0], (list, tuple)) and isinstance(t.elem, T.LLVMArrayType):
+                step = len(values) // t.size
+                values = [values[i * step : (i + 1) * step] for i in range(t.size)]
+            return b"".join(data_bytes(t.elem, v) for v in values)
+        case T.LLVMStructType():
+            out = bytearray(lay.size)
+            pos = 0
+            for f, v in zip(t.fields, value, strict=True):
+                fl = layout(f)
+                if not t.packed:
+                    pos = (pos + fl.align - 1) // fl.align * fl.align
+                out[pos : pos + fl.size] = data_bytes(f, v)
+                pos += fl.size
+            return bytes(out)
+        case T.StructType():
+            out = bytearray(lay.size)
+            pos = 0
+            for (_, f), v in zip(t.fields, value, strict=True):
+                fl = layout(f)
+                pos = (pos + fl.align - 1) // fl.align * fl.align
+                out[pos : pos + fl.size] = data_bytes(f, v)
+                pos += fl.size
+            return bytes(out)
+    (ty,) = lay.leaves
+    return leaf_bytes(ty, value)
+
+
+def leaf_bytes(ty: mir.Ty, value: Any) -> bytes:
+    import struct
+
+    if ty.kind == "f":
+        return struct.pack("<d" if ty.size == 64 else "<f", float(value))
+    if isinstance(value, bytes):
+        return value
+    return (int(value) & ty.mask).to_bytes(ty.nbytes, "little")
+
+
+@lowers("llvm.mlir.constant")
+def _constant(lw: Lowerer, op: Op) -> None:
+    lay = lw.lay(op.results[0])
+    value = op.attrs["value"]
+    if len(lay.leaves) == 1 and lay.leaves[0].kind != "a" and isinstance(value, (int, float)):
+        ty = lay.leaves[0]
+        lw.set(op.results[0], lw.const(ty, float(value) if ty.kind == "f" else int(value) & ty.mask))
+        return
+    lw.set(op.results[0], leaves_of_bytes(lw, lay, data_bytes(op.results[0].type, value)))
+
+
+def leaves_of_bytes(lw: Lowerer, lay: Layout, raw: bytes) -> list[Val]:
+    import struct
+
+    out = []
+    for ty, off in zip(lay.leaves, lay.offs, strict=True):
+        piece = raw[off : off + ty.nbytes]
+        if ty.kind == "a":
+            out.append(lw.const(ty, piece))
+        elif ty.kind == "f":
+            out.append(lw.const(ty, struct.unpack("<d" if ty.size == 64 else "<f", piece)[0]))
+        else:
+            out.append(lw.const(ty, int.from_bytes(piece, "little") & ty.mask))
+    return out
+
+
+@lowers("llvm.mlir.undef", "llvm.mlir.poison", "llvm.mlir.zero", "llvm.mlir.null")
+def _zero(lw: Lowerer, op: Op) -> None:
+    lw.set(op.results[0], [lw.zero(ty) for ty in lw.lay(op.results[0]).leaves])
+
+
+@lowers("llvm.mlir.addressof")
+def _addressof(lw: Lowerer, op: Op) -> None:
+    name = op.attrs["global_name"].name
+    addr = lw.program.global_address(name)
+    lw.set(op.results[0], lw.i64(addr if addr is not None else lw.program.function_pointer(name)))
+
+
+# -- aggregates ----------------------------------------------------------------------------------------------------------------------------
+
+
+def _path(op: Op, t: T.Type, position: list[int]) -> tuple[int, int, list[tuple[int, Layout, T.Type]], T.Type]:
+    """Walk a constant position: (first leaf, leaf count) inside the value, then inside at most one image: byte steps."""
+    first, count = 0, len(layout(t).leaves)
+    inside: list[tuple[int, Layout, T.Type]] = []
+    offset = 0
+    in_image = False
+    for p in position:
+        match t:
+            case T.LLVMStructType() | T.StructType():
+                fields = list(t.fields) if isinstance(t, T.LLVMStructType) else [f for _, f in t.fields]
+                if in_image:
+                    offset += field_offset(t, p)
+                else:
+                    f0, n = leaf_slice(fields, p)
+                    first, count = first + f0, n
+                t = fields[p]
+            case T.LLVMArrayType() | T.ArrayType():
+                if not 0 <= p < t.size:
+                    raise Unsupported(op, f"position {p} is outside of {t}")
+                in_image = True
+                offset += p * layout(t.elem).size
+                t = t.elem
+            case _:
+                raise Unsupported(op, f"type {t} has no elements")
+    if in_image:
+        inside.append((offset, layout(t), t))
+    return first, count, inside, t
+
+
+def field_offset(t: T.Type, index: int) -> int:
+    """Byte offset of field `index` of a struct."""
+    fields = list(t.fields) if isinstance(t, T.LLVMStructType) else [f for _, f in t.fields]  # type: ignore[attr-defined]
+    pos = 0
+    for i, f in enumerate(fields):
+        fl = layout(f)
+        if not (isinstance(t, T.LLVMStructType) and t.packed):
+            pos = (pos + fl.align - 1) // fl.align * fl.align
+        if i == index:
+            return pos
+        pos += fl.size
+    raise IndexError(index)
+
+
+@lowers("llvm.extractvalue")
+def _extractvalue(lw: Lowerer, op: Op) -> None:
+    leaves = lw.get(op.operands[0])
+    first, count, inside, _ = _path(op, op.operands[0].type, [int(p) for p in op.attrs["position"]])
+    if not inside:
+        lw.set(op.results[0], leaves[first : first + count])
+        return
+    offset, lay, _ = inside[0]
+    img = leaves[first]
+    lw.set(op.results[0], [lw.x("aget", ty, img, lw.const(mir.I(1), 0), attr=(1, img.ty.size, offset + o)) for ty, o in zip(lay.leaves, lay.offs, strict=True)])
+
+
+@lowers("llvm.insertvalue")
+def _insertvalue(lw: Lowerer, op: Op) -> None:
+    # Generic operand order: container, value.
+    container, value = op.operands[0], op.operands[1]
+    leaves = lw.get(container)
+    first, count, inside, _ = _path(op, container.type, [int(p) for p in op.attrs["position"]])
+    new = lw.get(value)
+    if inside:
+        offset, lay, _ = inside[0]
+        img = leaves[first]
+        new = (lw.x("aput", img.ty, img, lw.const(mir.I(1), 0), *new, attr=(1, img.ty.size, tuple(offset + o for o in lay.offs))),)
+        count = 1
+    lw.set(op.results[0], (*leaves[:first], *new, *leaves[first + count :]))
+
+
+# -- memory ----------------------------------------------------------------------------------------------------------------------------------
+
+
+@lowers("llvm.alloca")
+def _alloca(lw: Lowerer, op: Op) -> None:
+    lay = layout(op.attrs["elem_type"])
+    n = lw.resize(lw.one(op.operands[0]), I64)
+    if lw.extra.get("heap_allocas") is not None and op in lw.extra["heap_allocas"]:
+        size = lw.x("extract", I32, lw.x("mul", I64, n, lw.i64(max(lay.size, 1))), attr=0)
+        lw.set(op.results[0], lw.x("zext", I64, lw.x("rt", I32, size, attr="k_alloc0")))
+        return
+    lw.set(op.results[0], lw.x("alloca", I64, n, attr=(lay.size, max(lay.align, 1))))
+
+
+def ptr_add(lw: Lowerer, ptr: Val, delta: Val | int) -> Val:
+    """Pointer arithmetic: only the low 32 bits move (the high half names a net)."""
+    if isinstance(delta, int):
+        if delta == 0:
+            return ptr
+        if delta > 0:
+            # Layout offsets never leave the object, so the carry cannot reach the net id.
+            return lw.x("add", I64, ptr, lw.i64(delta))
+        delta = lw.i64(delta)
+    low = lw.x("add", I32, lw.x("extract", I32, ptr, attr=0), lw.x("extract", I32, delta, attr=0))
+    return lw.x("concat", I64, lw.x("extract", I32, ptr, attr=32), low)
+
+
+@lowers("llvm.getelementptr")
+def _gep(lw: Lowerer, op: Op) -> None:
+    ptr = lw.one(op.operands[0])
+    dynamic = iter(op.operands[1:])
+    t: T.Type = op.attrs["elem_type"]
+    const = 0
+    for i, raw in enumerate(op.attrs["rawConstantIndices"]):
+        raw = int(raw)
+        index: Val | int = raw
+        if raw == DYNAMIC_INDEX:
+            v = lw.one(next(dynamic))
+            index = lw.resize(v, I64) if v.ty.size >= 64 else lw.x("sext", I64, v)
+            if index.const is not None:
+                c = int(index.const)  # type: ignore[arg-type]
+                index = c - (1 << 64) if c >> 63 else c
+        if i == 0:
+            stride = layout(t).size
+        else:
+            match t:
+                case T.LLVMStructType() | T.StructType():
+                    if not isinstance(index, int):
+                        raise Unsupported(op, "a struct index must be constant")
+                    const += field_offset(t, index)
+                    t = t.fields[index] if isinstance(t, T.LLVMStructType) else t.fields[index][1]
+                    continue
+                case T.LLVMArrayType() | T.ArrayType():
+                    t = t.elem
+                    stride = layout(t).size
+                case _:
+                    raise Unsupported(op, f"cannot index into type {t}")
+        if isinstance(index, int):
+            const += index * stride
+        else:
+            ptr = ptr_add(lw, ptr, lw.x("mul", I64, index, lw.i64(stride)) if stride != 1 else index)
+    lw.set(op.results[0], ptr_add(lw, ptr, const))
+
+
+@lowers("llvm.load")
+def _load(lw: Lowerer, op: Op) -> None:
+    ptr = lw.one(op.operands[0])
+    lay = lw.lay(op.results[0])
+    site = lw.site("load from an invalid address", op)
+    lw.set(op.results[0], [lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True)])
+
+
+@lowers("llvm.store")
+def _store(lw: Lowerer, op: Op) -> None:
+    leaves, ptr = lw.get(op.operands[0]), lw.one(op.operands[1])
+    lay = lw.lay(op.operands[0])
+    site = lw.site("store to an invalid address", op)
+    for leaf, off in zip(leaves, lay.offs, strict=True):
+        lw.do("st", ptr, leaf, attr=(off, site))
+
+
+# -- calls and control -------------------------------------------------------------------------------------------------------------------------
+
+
+@lowers("llvm.call", suspends=True)
+def _call(lw: Lowerer, op: Op) -> None:
+    callee = op.attrs.get("callee")
+    if callee is not None:
+        call_named(lw, op, callee.name, op.operands)
+    else:
+        call_pointer(lw, op, lw.one(op.operands[0]), op.operands[1:], signature_of(op.operands[1:], op.results))
+
+
+@lowers("llvm.invoke", suspends=True)
+def _invoke(lw: Lowerer, op: Op) -> None:
+    """No guest code unwinds, so an invoke is a call that continues at the normal destination."""
+    callee = op.attrs.get("callee")
+    operands = op.group("callee_operands")
+    if callee is not None:
+        call_named(lw, op, callee.name, operands)
+    else:
+        call_pointer(lw, op, lw.one(operands[0]), operands[1:], signature_of(operands[1:], op.results))
+    block, args = op.successors[0]
+    lw.goto(lw.blocks[block], lw.args(args))
+
+
+@lowers("llvm.landingpad")
+def _landingpad(lw: Lowerer, op: Op) -> None:
+    lw.set(op.results[0], [lw.zero(ty) for ty in lw.lay(op.results[0]).leaves])
+
+
+@lowers("llvm.unreachable", "llvm.resume")
+def _unreachable(lw: Lowerer, op: Op) -> None:
+    lw.b.terminate(mir.Fault(lw.site("unreachable code was reached", op)))

@@ -1,0 +1,183 @@
+"""Signal references: where a reference is known to point to, and probes and drives through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wasmjit.sem import mir
+from wasmjit.sem.layout import Layout
+from wasmjit.sem.lower.core import Lowerer, Unsupported
+from wasmjit.sem.mir import I32, I64, Drive, I, Val
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Net `k` of this instance, stored at context offset `off`."""
+
+    k: int
+    off: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Net behind the port slot at context offset `off`: {u32 address, u32 net id, u32 bit offset}."""
+
+    off: int
+
+
+NetRef = Own | Slot
+
+
+@dataclass(slots=True)
+class Ref:
+    """A reference. `net`: the static net, or None when only `ptr` (I(64)) is known.
+
+    off: constant byte offset from the net's storage; dyn: further dynamic offset (I(32)) or None; bit: bit offset (I(32)) or None for 0;
+    valid: I(1) that is 0 for an out-of-range element (probes read zero, drives do nothing), or None.
+    """
+
+    net: NetRef | None
+    ptr: Val | None = None
+    off: int = 0
+    dyn: Val | None = None
+    bit: Val | None = None
+    valid: Val | None = None
+
+
+def base_address(lw: Lowerer, ref: Ref) -> tuple[Val, int]:
+    """(address value I(32), constant offset) of the referenced storage."""
+    if ref.net is None:
+        assert ref.ptr is not None
+        base, off = lw.x("extract", I32, ref.ptr, attr=0), ref.off
+    elif isinstance(ref.net, Own):
+        base, off = lw.x("ctx", I32), ref.net.off + ref.off
+    else:
+        base, off = lw.x("ldt", I32, lw.x("ctx", I32), attr=ref.net.off), ref.off
+    if ref.dyn is not None:
+        base = lw.x("add", I32, base, ref.dyn)
+    return base, off
+
+
+def net_id(lw: Lowerer, ref: Ref) -> Val:
+    assert ref.net is not None
+    if isinstance(ref.net, Own):
+        return lw.x("netid", I32, attr=ref.net.k)
+    return lw.x("ldt", I32, lw.x("ctx", I32), attr=ref.net.off + 4)
+
+
+def slot_bit(lw: Lowerer, ref: Ref) -> Val | None:
+    return ref.bit
+
+
+def pointer(lw: Lowerer, ref: Ref) -> tuple[Val, Val]:
+    """The two leaves (pointer, bit offset) of a reference."""
+    bit = ref.bit if ref.bit is not None else lw.i32(0)
+    if ref.net is None:
+        assert ref.ptr is not None
+        ptr = ref.ptr
+        if ref.off or ref.dyn is not None:
+            base, off = base_address(lw, ref)
+            low = lw.x("add", I32, base, lw.i32(off)) if off else base
+            ptr = lw.x("concat", I64, lw.x("extract", I32, ptr, attr=32), low)
+        return ptr, bit
+    base, off = base_address(lw, ref)
+    low = lw.x("add", I32, base, lw.i32(off)) if off else base
+    high = lw.x("add", I32, net_id(lw, ref), lw.i32(1))
+    return lw.x("concat", I64, high, low), bit
+
+
+def probe(lw: Lowerer, ref: Ref, lay: Layout) -> list[Val]:
+    """Current value behind a reference."""
+    if ref.bit is not None:
+        if len(lay.leaves) != 1 or lay.leaves[0].kind != "i":
+            raise Unsupported(lw.op, "a bit reference must be to an integer")
+        base, off = base_address(lw, ref)
+        addr = lw.x("add", I32, base, lw.i32(off)) if off else base
+        out = [lw.x("ldbits", lay.leaves[0], addr, ref.bit)]
+    elif ref.net is None:
+        assert ref.ptr is not None
+        ptr, _ = pointer(lw, ref)
+        site = lw.site("probe through an invalid reference")
+        out = [lw.x("ld", ty, ptr, attr=(o, site)) for ty, o in zip(lay.leaves, lay.offs, strict=True)]
+    else:
+        base, off = base_address(lw, ref)
+        out = [lw.x("ldt", ty, base, attr=off + o) for ty, o in zip(lay.leaves, lay.offs, strict=True)]
+    if ref.valid is not None:
+        out = [lw.x("mux", v.ty, ref.valid, v, lw.zero(v.ty)) for v in out]
+    return out
+
+
+def drive(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...], time: tuple[Val, Val, Val]) -> None:
+    """Schedule a drive of the referenced storage."""
+    if ref.valid is not None:
+        then, done = lw.new_block(), lw.new_block()
+        lw.b.terminate(mir.CondBr(ref.valid, then, (), done, ()))
+        lw.b.set_block(then)
+        _drive(lw, ref, lay, leaves, time)
+        lw.goto(done)
+        lw.b.set_block(done)
+    else:
+        _drive(lw, ref, lay, leaves, time)
+
+
+def const_time(time: tuple[Val, Val, Val]) -> tuple[int, int, int] | None:
+    if any(t.const is None for t in time):
+        return None
+    fs, d, e = (int(t.const) for t in time)  # type: ignore[arg-type]
+    return fs, d, e
+
+
+def _drive(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...], time: tuple[Val, Val, Val]) -> None:
+    """Zero real time and zero delta is a blocking or continuous assignment and acts at once (IEEE 1800 §10.4.1): circt-verilog writes it as
+    one epsilon and expects later probes of the same process to see it. Anything later is scheduled.
+    """
+    t = const_time(time)
+    if t is not None and t[:2] == (0, 0):
+        store_now(lw, ref, lay, leaves)
+        return
+    attr = Drive(lay.offs, lay.size, t, len(leaves))
+    extra = () if t is not None else time
+    if ref.net is None or ref.bit is not None:
+        ptr, bit = pointer(lw, ref)
+        lw.do("drvref", ptr, bit, *leaves, *extra, attr=attr)
+        return
+    base, off = base_address(lw, ref)
+    addr = lw.x("add", I32, base, lw.i32(off)) if off else base
+    lw.do("drv", net_id(lw, ref), addr, *leaves, *extra, attr=attr)
+
+
+def store_now(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...]) -> None:
+    """Blocking store; listeners wake if the value changes."""
+    if ref.bit is not None:
+        ptr, bit = pointer(lw, ref)
+        (leaf,) = leaves
+        width = leaf.ty.size
+        for low in range(0, width, 64):
+            n = min(64, width - low)
+            piece = leaf if n == width else lw.x("extract", I(n), leaf, attr=low)
+            at = bit if low == 0 else lw.x("add", I32, bit, lw.i32(low))
+            lw.do("rt", ptr, at, lw.i32(n), lw.resize(piece, I64), attr="k_store_bits")
+        return
+    if isinstance(ref.net, Own) and ref.dyn is None:
+        lw.do("netstore", *leaves, attr=(ref.net.k, ref.net.off + ref.off, lay.offs, lay.size))
+        return
+    ptr, _ = pointer(lw, ref)
+    site = lw.site("assignment through an invalid reference")
+    for leaf, off in zip(leaves, lay.offs, strict=True):
+        lw.do("st", ptr, leaf, attr=(off, site))
+
+
+def element(lw: Lowerer, ref: Ref, index: Val, count: int, stride: int) -> Ref:
+    """Reference to memory element `index` (already in memory order) of an array of `count`; out of range is marked invalid."""
+    if index.const is not None and ref.valid is None and int(index.const) < count:  # type: ignore[arg-type]
+        return Ref(ref.net, ref.ptr, ref.off + int(index.const) * stride, ref.dyn, None)  # type: ignore[arg-type]
+    wide = lw.resize(index, I32)
+    valid = ref.valid
+    if count < (1 << index.ty.size):
+        ok = lw.x("icmp", I(1), index, lw.const(index.ty, count), attr="ult")
+        valid = ok if valid is None else lw.x("and", I(1), valid, ok)
+        wide = lw.x("mux", I32, ok, wide, lw.i32(0))
+    dyn = lw.x("mul", I32, wide, lw.i32(stride)) if stride != 1 else wide
+    if ref.dyn is not None:
+        dyn = lw.x("add", I32, ref.dyn, dyn)
+    return Ref(ref.net, ref.ptr, ref.off, dyn, None, valid)
