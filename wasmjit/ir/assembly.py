@@ -55,13 +55,13 @@ Infer = Callable[[Types, dict[str, Any]], Any]
 
 @dataclass(frozen=True, slots=True)
 class AttrKind:
-    """How `$attr` is written. kind: int, typed (any attribute), str, sym, type, unit, word, enum."""
+    """How `$attr` is written. kind: int, typed (any attribute), str, sym, type, unit, word, enum, bool."""
 
     kind: str
     words: tuple[str, ...] = ()
 
 
-INT, TYPED, STR, SYM, TYPE, UNIT, WORD = (AttrKind(k) for k in ("int", "typed", "str", "sym", "type", "unit", "word"))
+INT, TYPED, STR, SYM, TYPE, UNIT, WORD, BOOL = (AttrKind(k) for k in ("int", "typed", "str", "sym", "type", "unit", "word", "bool"))
 
 
 def enum(words: str) -> AttrKind:
@@ -167,6 +167,11 @@ def read_attr(p: Parser, kind: AttrKind, name: str) -> Any:
     k = kind.kind
     if k == "int":
         return p.integer(name)
+    if k == "bool":
+        if not p.accept_word("true"):
+            p.expect_word("false")
+            return False
+        return True
     if k == "str":
         return p.string(f"a string ({name})")
     if k == "sym":
@@ -196,7 +201,7 @@ def _present(p: Parser, row: _Row, element: tuple[Any, ...]) -> bool:
             c = p.text[p.ws() : p.pos + 1]
             return {
                 "str": c == '"', "sym": c == "@", "int": c.isdigit() or c == "-", "type": c == "!" or c.isalpha(),
-                "enum": any(p.peek_word(w) for w in kind.words), "word": c.isalpha(), "typed": c not in ("", ":", "}", "{", "%", "^"),
+                "enum": any(p.peek_word(w) for w in kind.words), "word": c.isalpha(), "bool": c in "tf", "typed": c not in ("", ":", "}", "{", "%", "^"),
             }.get(kind.kind, False)  # fmt: skip
         if arg in row.regions:
             return p.peek("{")
@@ -522,4 +527,4 @@ def fast_path(name: str) -> Callable[[Any], Any]:
     return add
 
 
-__all__ = ["INT", "STR", "SYM", "TYPE", "TYPED", "UNIT", "WORD", "AttrKind", "SymbolRef", "custom", "enum", "fast_path", "new_row_id", "row", "rows", "syntax"]
+__all__ = ["BOOL", "INT", "STR", "SYM", "TYPE", "TYPED", "UNIT", "WORD", "AttrKind", "SymbolRef", "custom", "enum", "fast_path", "new_row_id", "row", "rows", "syntax"]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _SSA = r"%[\w$.-]+(?:#\d+)?"
 _ATTR_RX = {
-    "int": r"(-?\d+)(?![\w.])(?! ?:)",
+    "int": r"(-?\d+)(?![\w.])",
+    "bool": r"(true|false)(?![\w$.])",
     "str": r'"([^"\\\n]*)"',
     "sym": r'(@(?:[A-Za-z_$.-][\w$.-]*|"[^"\\\n]*"))(?!:)',
 }
@@ -40,6 +41,7 @@ class _Builder:
         self.const_attrs: list[str] = []
         self.operand_vars: dict[str, str] = {}
         self.dict_group = ""
+        self.absent: set[str] = set()
 
     def group(self) -> str:
         name = f"g{len(self.groups)}"
@@ -68,7 +70,7 @@ class _Builder:
                 elif kind.kind in _ATTR_RX:
                     g = self.group()
                     self.regex.append(" *" + _ATTR_RX[kind.kind])
-                    value = {"int": f"int({g})", "str": g, "sym": f"_symbol({g})"}[kind.kind]
+                    value = {"int": f"int({g})", "bool": f"({g} == 'true')", "str": g, "sym": f"_symbol({g})"}[kind.kind]
                 else:
                     raise _NotSimple
                 if optional:
@@ -77,7 +79,7 @@ class _Builder:
                     self.const_attrs.append(f"{e[1]!r}: {value}")
             elif what == "var":
                 slot = next((x for x in row.operands if x.name == e[1]), None)
-                if slot is None:
+                if slot is None or slot.name in self.operand_vars:
                     raise _NotSimple
                 g = self.group()
                 self.operand_vars[e[1]] = g
@@ -95,6 +97,12 @@ class _Builder:
             elif what == "opt":
                 if e[2]:
                     raise _NotSimple
+                if e[1][0][0] == "lit" and any(x[0] in ("fn", "type") or (x[0] == "var" and x[1] in row.attrs and row.attrs[x[1]].kind == "typed") for x in e[1]):
+                    # A rare clause: where it is present, the rest of the line is no known type text, and the general reader takes over.
+                    for x in e[1]:
+                        if x[0] == "var" and x[1] not in row.attrs:
+                            self.absent.add(x[1])
+                    continue
                 unit = next((x[1] for x in e[1] if x[0] == "var" and x[1] in row.attrs and row.attrs[x[1]].kind == "unit"), None)
                 if unit is not None:
                     if any(x[0] != "lit" and x[1] != unit for x in e[1]):
@@ -145,7 +153,7 @@ class _Builder:
         self.elements(row.elements, False)
         if len(row.results) > 1 or (not row.elements or row.elements[-1][0] != "tail"):
             raise _NotSimple
-        missing = [x.name for x in row.operands if x.name not in self.operand_vars]
+        missing = [x.name for x in row.operands if x.name not in self.operand_vars and x.name not in self.absent]
         if missing:
             raise _NotSimple
         pattern = "".join(self.regex) + r"[ \t]*([^\n]*)"
@@ -172,6 +180,9 @@ class _Builder:
         checks = []
         seg = []
         for slot in row.operands:
+            if slot.name in self.absent:
+                seg.append("0")
+                continue
             g = self.operand_vars[slot.name]
             expected = self.type_of(slot.name)
             if slot.kind == "*":
@@ -205,6 +216,8 @@ class _Builder:
         out.append("        pass")
         out.append("    except KeyError: return None")
         out += checks
+        if self.absent and row.infer is not None:
+            raise _NotSimple
         attrs = [*self.const_attrs, *(f"{k!r}: {v!r}" for k, v in row.defaults.items())]
         out.append("    attrs = {" + ", ".join(attrs) + "}")
         out += self.attr_code

@@ -239,6 +239,8 @@ class Parser(AttrReader):
     def _note_tail(self, tail: tuple[int, Any], start: int) -> None:
         """Remembers which types the rest of this line spells, for the fast path of the same row."""
         text, pos = self.text, self.pos
+        while text[pos - 1] in " \t\r\n":  # skipped in the search for a further element
+            pos -= 1
         end = text.find("\n", pos)
         if end < 0:
             end = len(text)
@@ -506,7 +508,7 @@ class Parser(AttrReader):
         self.block = block
         text, scope = self.text, self.scope
         head, fasts, append = _HEAD.match, self.fasts, block.ops.append
-        pos = self.pos
+        pos = self.ws()
         while True:
             m = head(text, pos)
             if m is not None:

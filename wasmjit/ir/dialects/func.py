@@ -98,9 +98,43 @@ def _call_indirect(p: Parser, st: OpState) -> None:
     t = p.function_type()
     st.operands = [p.resolve(callee, t), *p.resolve_all(names, t.inputs, pos)]
     st.results = list(t.results)
+    if len(st.results) <= 1:
+        st.tail_start, st.tail = pos, (_INDIRECT_ROW, (t, t.inputs, tuple(st.results)))
 
 
-_CALL_ROW = new_row_id()
+_INDIRECT_ROW = new_row_id()
+_INDIRECT = re.compile(r" (%[\w$.-]+(?:#\d+)?)\(((?:%[\w$.-]+(?:#\d+)?(?:, )?)*)\) : ([^\n]*)", re.ASCII)
+
+
+@fast_path("func.call_indirect")
+def _fast_indirect(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
+    m = _INDIRECT.match(p.text, pos)
+    if m is None:
+        return None
+    callee, args, text = m.groups()
+    tail = p.tails[_INDIRECT_ROW].get(text)
+    if tail is None or (rname is None) != (not tail[2]) or rname in scope:
+        return None
+    t, inputs, results = tail
+    try:
+        operands = [scope[callee]]
+        if args:
+            operands += [scope[n] for n in args.split(", ")]
+    except KeyError:
+        return None
+    if len(operands) != len(inputs) + 1 or operands[0].type is not t:
+        return None
+    for v, x in zip(operands[1:], inputs, strict=True):
+        if v.type is not x:
+            return None
+    op = Op("func.call_indirect", operands, {}, (), (), start, p.source, p.block)
+    if rname is not None:
+        r = scope[rname] = Value(results[0], op, 0, rname[1:])
+        op.results = [r]
+    p.pos = m.end()
+    return op
+
+
 _RETURN = re.compile(r"(?: (%[\w$.-]+(?:#\d+)?) : ([^\n]*)|[ \t]*)(?=\n)", re.ASCII)
 
 

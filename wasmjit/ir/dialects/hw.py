@@ -418,7 +418,25 @@ def _constant(p: Parser, st: OpState) -> None:
         p.error(f"hw.constant makes integers, not {st.results[0]}", st.pos)
 
 
-fast_path("hw.constant")(constant_fast("hw.constant", r" (-?\d+) : i([1-9]\d*)(?=[ \t]*\n)"))
+_number_fast = constant_fast("hw.constant", r" (-?\d+) : i([1-9]\d*)(?=[ \t]*\n)")
+_BOOL = re.compile(r" (true|false)(?=[ \t]*\n)")
+
+
+@fast_path("hw.constant")
+def _fast_constant(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
+    op = _number_fast(p, pos, start, rname, scope)
+    if op is not None:
+        return op
+    m = _BOOL.match(p.text, pos)
+    if m is None or rname is None or rname in scope:
+        return None
+    op = Op("hw.constant", [], {"value": m[1] == "true"}, (), (), start, p.source, p.block)
+    r = scope[rname] = Value(I1, op, 0, rname[1:])
+    op.results = [r]
+    p.pos = m.end()
+    return op
+
+
 
 
 @syntax("hw.aggregate_constant", results="result")
@@ -438,7 +456,7 @@ def _fast_aggregate(p: Parser, pos: int, start: int, rname: str | None, scope: A
     if m is None or rname is None or rname in scope:
         return None
     one, two, text = m.groups()
-    t = p.type_cache.get(text)
+    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
     if t is None or two is None:
         return None
     fields: list[Any] = []
@@ -551,7 +569,7 @@ def _fast_create(p: Parser, pos: int, start: int, rname: str | None, scope: Any)
     if m is None or rname is None or rname in scope:
         return None
     names, attrs, text = m.groups()
-    t = p.type_cache.get(text)
+    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
     if t is None:
         return None
     try:
@@ -606,7 +624,7 @@ def _fast_extract(p: Parser, pos: int, start: int, rname: str | None, scope: Any
     if m is None or rname is None or rname in scope:
         return None
     name, field, attrs, text = m.groups()
-    t = p.type_cache.get(text)
+    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
     if t is None:
         return None
     try:

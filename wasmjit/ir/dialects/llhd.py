@@ -144,7 +144,7 @@ def _fast_prb(p: Parser, pos: int, start: int, rname: str | None, scope: Any) ->
     if m is None or rname is None or rname in scope:
         return None
     name, text = m.groups()
-    t = p.type_cache.get(text)
+    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
     if t is None or type(t) is RefType:
         return None
     try:
@@ -168,7 +168,7 @@ def _fast_drv(p: Parser, pos: int, start: int, rname: str | None, scope: Any) ->
     if m is None or rname is not None:
         return None
     sig, val, time, cond, text = m.groups()
-    t = p.type_cache.get(text)
+    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
     if t is None or type(t) is RefType:
         return None
     try:
@@ -189,7 +189,7 @@ def _fast_sig(p: Parser, pos: int, start: int, rname: str | None, scope: Any) ->
     if m is None or rname is None or rname in scope:
         return None
     label, name, text = m.groups()
-    t = p.type_cache.get(text)
+    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
     if t is None or type(t) is RefType:
         return None
     try:

@@ -111,33 +111,13 @@ rows("llvm.fadd llvm.fsub llvm.fmul llvm.fdiv llvm.frem", "lhs=res rhs=res", "re
 rows("llvm.fneg llvm.freeze", "operand=res", "res", "$operand attr-dict `:` type($res)")
 
 
-def _simple_binary(name: str) -> None:
-    """The plain form gets the fast path of a row of its own."""
-    spec = row(name, "lhs=res rhs=res", "res", "$lhs `,` $rhs attr-dict `:` type($res)")
-    simple, simple_fast = spec.parse, spec.fast
-    full = row(
-        name, "lhs=res rhs=res", "res", f"{_OVERFLOW} $lhs `,` $rhs {_OVERFLOW} attr-dict `:` type($res)",
-        attrs={"isExact": UNIT, "isDisjoint": UNIT}, fast=False,
-    )  # fmt: skip
-    assert simple is not None
-    wide = full.parse
-    assert wide is not None
-
-    def parse(p: Parser, st: OpState) -> None:
-        # `overflow<...>` and its like stand before or after the operands, depending on the version of MLIR.
-        start = p.pos
-        end = p.text.find("\n", start)
-        line = p.text[start : end if end >= 0 else len(p.text)]
-        if "overflow" in line or "exact" in line or "disjoint" in line:
-            wide(p, st)
-        else:
-            simple(p, st)
-
-    full.parse, full.fast = parse, simple_fast
-
-
-for _name in "add sub mul shl and or xor udiv sdiv urem srem lshr ashr".split():
-    _simple_binary("llvm." + _name)
+rows(
+    "llvm.add llvm.sub llvm.mul llvm.shl llvm.and llvm.or llvm.xor llvm.udiv llvm.sdiv llvm.urem llvm.srem llvm.lshr llvm.ashr",
+    "lhs=res rhs=res",
+    "res",
+    f"{_OVERFLOW} $lhs `,` $rhs {_OVERFLOW} attr-dict `:` type($res)",
+    attrs={"isExact": UNIT, "isDisjoint": UNIT},
+)
 
 
 def _bool_like(types: Types, attrs: dict[str, Any]) -> Type:
@@ -159,7 +139,7 @@ def _compare(name: str, words: str, names: list[str]) -> None:
         if m is None or rname is None or rname in scope:
             return None
         predicate, a, b, text = m.groups()
-        t = p.type_cache.get(text)
+        t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
         if t is None or predicate not in known or isinstance(t, VectorType):
             return None
         try:
@@ -319,7 +299,7 @@ def _fast_load(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -
     if m is None or rname is None or rname in scope:
         return None
     name, text = m.groups()
-    t = p.type_cache.get(text)
+    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
     if t is None:
         return None
     try:
@@ -342,7 +322,7 @@ def _fast_store(p: Parser, pos: int, start: int, rname: str | None, scope: Any) 
     if m is None or rname is not None:
         return None
     val, ptr, text = m.groups()
-    t = p.type_cache.get(text)
+    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
     if t is None:
         return None
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasmjit.ir.assembly import INT, STR, SYM, UNIT, custom, row, rows, syntax
+from wasmjit.ir.assembly import BOOL, INT, STR, SYM, UNIT, custom, row, rows, syntax
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.typereader import dialect_type
 from wasmjit.ir.types import I1, I64, DStringType, FStringType, QueueType, Type
@@ -33,7 +33,7 @@ def _queue(p: Parser) -> Type:
 
 row("sim.fmt.literal", "", "result:fstring", "$literal attr-dict", attrs={"literal": STR})
 _PAD = "(`isLeftAligned` <is_left_aligned>)? (`paddingChar` $paddingChar)? (`specifierWidth` $specifierWidth)? (`fourStateWidth` $fourStateWidth)?"
-_PAD_ATTRS = {"paddingChar": INT, "specifierWidth": INT, "fourStateWidth": INT, "isSigned": UNIT}
+_PAD_ATTRS = {"paddingChar": INT, "specifierWidth": INT, "fourStateWidth": INT, "isSigned": UNIT, "isHexUppercase": BOOL}
 
 
 @custom
@@ -41,40 +41,19 @@ def _is_left_aligned(p: Parser, st: OpState, s: Any) -> None:
     st.attrs["isLeftAligned"] = p.attr()
 
 
-@custom
-def _is_upper(p: Parser, st: OpState, s: Any) -> None:
-    """`, isUpper true`."""
-    st.attrs["isHexUppercase"] = bool(p.attr())
-
-
-def _formatter(name: str, fmt: str, attrs: dict[str, Any]) -> None:
-    """A row whose fast path is that of the format without the rare `isLeftAligned`."""
-    if "<is_upper>" in fmt:
-        row(name, "value", "result:fstring", fmt, attrs=attrs, fast=False)
-        return
-    spec = row(name, "value", "result:fstring", fmt, attrs=attrs, fast=False)
-    plain = row(name, "value", "result:fstring", fmt.replace("(`isLeftAligned` <is_left_aligned>)? ", ""), attrs=attrs)
-    full, short = spec.parse, plain.parse
-    assert full is not None and short is not None
-
-    def parse(p: Parser, st: OpState) -> None:
-        end = p.text.find("\n", p.pos)
-        (full if p.text.find("isLeftAligned", p.pos, end if end >= 0 else len(p.text)) >= 0 else short)(p, st)
-
-    plain.parse = parse
-
-
-_formatter("sim.fmt.hex", "$value (`,` `isUpper` <is_upper>)? " + _PAD + " attr-dict `:` type($value)", _PAD_ATTRS)
+row("sim.fmt.hex", "value", "result:fstring", "$value (`,` `isUpper` $isHexUppercase)? " + _PAD + " attr-dict `:` type($value)", attrs=_PAD_ATTRS)
 for _name in ("oct", "bin"):
-    _formatter(f"sim.fmt.{_name}", "$value " + _PAD + " attr-dict `:` type($value)", _PAD_ATTRS)
-_formatter("sim.fmt.dec", "$value " + _PAD + " (`signed` $isSigned)? attr-dict `:` type($value)", _PAD_ATTRS)
+    row(f"sim.fmt.{_name}", "value", "result:fstring", "$value " + _PAD + " attr-dict `:` type($value)", attrs=_PAD_ATTRS)
+row("sim.fmt.dec", "value", "result:fstring", "$value " + _PAD + " (`signed` $isSigned)? attr-dict `:` type($value)", attrs=_PAD_ATTRS)
 row("sim.fmt.char", "value", "result:fstring", "$value attr-dict `:` type($value)")
 _REAL = {"fieldWidth": INT, "fracDigits": INT}
 for _name in ("exp", "flt", "gen"):
-    _formatter(
+    row(
         f"sim.fmt.{_name}",
+        "value",
+        "result:fstring",
         "$value (`isLeftAligned` <is_left_aligned>)? (`fieldWidth` $fieldWidth)? (`fracDigits` $fracDigits)? attr-dict `:` type($value)",
-        _REAL,
+        attrs=_REAL,
     )
 row("sim.fmt.concat", "inputs*:fstring", "result:fstring", "`(` $inputs `)` attr-dict")
 row("sim.fmt.hier_path", "", "result:fstring", "(`escaped` $useEscapes)? attr-dict", attrs={"useEscapes": UNIT})
