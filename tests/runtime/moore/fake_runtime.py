@@ -1,0 +1,159 @@
+"""A runtime over a bytearray: what services need, without an engine."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wasmjit.runtime.moore.state import HostState
+from wasmjit.runtime.services import SimFault, lookup
+
+LOW = 4096
+
+
+class FakeRuntime:
+    """Guest memory of 1 MiB; `net(size)` makes a net and returns a pointer to it; `woken` records what was stored to nets."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.memory = bytearray(1 << 20)
+        self.top = LOW
+        self.freed: list[int] = []
+        self.nets: dict[int, tuple[int, int]] = {}
+        self.woken: list[int] = []
+        self.events: list[int] = []
+        self.synced: list[tuple[str, int]] = []
+        self.printed = bytearray()
+        self.warnings: list[str] = []
+        self.levels: list[str] = []
+        self.host = HostState()
+        self.plusargs: Sequence[str] = []
+        self.time_precision = -9
+        self.allow_system = False
+        self.rtti_parents: Sequence[int] = []
+        self.now_fs = 0
+        self.proc_id = 1
+        self.code: int | None = None
+        self.root = root
+        self.controls: list[tuple[int, str]] = []
+
+    @property
+    def time_format(self) -> Any:
+        from wasmjit.runtime.moore.times import time_format
+
+        return time_format(self)
+
+    def _check(self, addr: int, n: int) -> int:
+        addr &= 0xFFFF_FFFF
+        if n < 0 or addr < LOW or addr + n > len(self.memory):
+            raise SimFault(f"bad address {addr:#x}", addr)
+        return addr
+
+    def read(self, ptr: int, n: int, /) -> bytes:
+        a = self._check(ptr, n)
+        return bytes(self.memory[a : a + n])
+
+    def ld(self, ptr: int, size: int, /) -> int:
+        return int.from_bytes(self.read(ptr, size), "little")
+
+    def write(self, addr: int, data: bytes, /) -> None:
+        assert not addr >> 32, "plain memory only"
+        a = self._check(addr, len(data))
+        self.memory[a : a + len(data)] = data
+
+    def store_bytes(self, ptr: int, data: bytes, /) -> None:
+        a = self._check(ptr, len(data))
+        self.memory[a : a + len(data)] = data
+        if ptr >> 32:
+            self.woken.append((ptr >> 32) - 1)
+
+    def st(self, ptr: int, size: int, value: int, /) -> None:
+        self.store_bytes(ptr, value.to_bytes(size, "little"))
+
+    def pointee_size(self, ptr: int, /) -> int:
+        if not ptr >> 32:
+            return 0
+        addr, size = self.nets[(ptr >> 32) - 1]
+        return addr + size - (ptr & 0xFFFF_FFFF)
+
+    def alloc(self, n: int, /) -> int:
+        addr = self.top
+        self.top += max(16, (n + 15) & ~15)
+        if self.top > len(self.memory):
+            raise SimFault("out of memory")
+        return addr
+
+    def free(self, addr: int, /) -> None:
+        self.freed.append(addr)
+
+    def instance_path(self) -> str:
+        return "top.u"
+
+    def out(self, data: bytes, /) -> None:
+        self.printed += data
+
+    def severity(self, level: str, /) -> None:
+        self.levels.append(level)
+
+    def warn(self, message: str, /) -> None:
+        self.warnings.append(message)
+
+    def finish(self, code: int, /) -> None:
+        self.code = code
+
+    def open_path(self, path: str, write: bool, /) -> str | None:
+        return str(self.root / path) if self.root else None
+
+    def wake_event(self, ptr: int, /) -> None:
+        self.events.append(ptr)
+
+    def wake_sync(self, kind: str, handle: int, /) -> None:
+        self.synced.append((kind, handle))
+
+    def process_state(self, proc_id: int, /) -> int:
+        return 1
+
+    def process_control(self, proc_id: int, action: str, /) -> None:
+        self.controls.append((proc_id, action))
+
+    # -- for tests
+
+    def net(self, size: int) -> int:
+        addr = self.alloc(size)
+        self.nets[len(self.nets)] = (addr, size)
+        return len(self.nets) << 32 | addr
+
+    def data(self, content: bytes) -> int:
+        addr = self.alloc(len(content))
+        self.write(addr, content)
+        return addr
+
+    def string(self, content: bytes) -> int:
+        """A pointer to a string struct."""
+        return self.data(struct.pack("<Qq", self.data(content) if content else 0, len(content)))
+
+    def queue(self) -> int:
+        return self.alloc(16)
+
+    def elements(self, queue: int, fmt: str = "i") -> list[int]:
+        data, n = struct.unpack("<Qq", self.read(queue, 16))
+        return list(struct.unpack(f"<{n}{fmt}", self.read(data, n * struct.calcsize(fmt)))) if n else []
+
+    def call(self, name: str, *leaves: Any) -> Any:
+        """Call a service with leaves; checks their number and the shape of the result."""
+        found = lookup(name)
+        assert found is not None, name
+        assert len(leaves) == len(found.params), name
+        masked = [v & ((1 << t.size) - 1) if t.kind == "i" else v for v, t in zip(leaves, found.param_types, strict=True)]
+        value = found.fn(self, *masked)
+        out = value if isinstance(value, tuple) else () if value is None else (value,)
+        assert len(out) == len(found.results), name
+        for v, t in zip(out, found.result_types, strict=True):
+            assert t.kind == "f" or 0 <= v < 1 << t.size, (name, v)
+        return value
+
+    def text(self, name: str, *leaves: Any) -> bytes:
+        """Call a service that returns a string."""
+        addr, n = self.call(name, *leaves)
+        return self.read(addr, n) if n else b""

@@ -1,0 +1,84 @@
+"""Host-side state of the runtime library: one `HostState` per run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wasmjit.runtime.moore.prng import ProcessRandom, RandomSequence, root_seed
+from wasmjit.sem.format import TimeFormat
+
+if TYPE_CHECKING:
+    from wasmjit.runtime.moore.assoc import AssocArray
+    from wasmjit.runtime.moore.coverage import CoverageDatabase
+    from wasmjit.runtime.moore.files import FileTable
+    from wasmjit.runtime.moore.sync import Mailbox, Objection, Semaphore
+
+INTERN_LIMIT = 128
+"""Strings up to this many bytes share one copy in guest memory."""
+
+
+def _coverage() -> CoverageDatabase:
+    from wasmjit.runtime.moore.coverage import CoverageDatabase
+
+    return CoverageDatabase()
+
+
+def _files() -> FileTable:
+    from wasmjit.runtime.moore.files import FileTable
+
+    return FileTable()
+
+
+@dataclass(slots=True)
+class HostState:
+    """`seed` is the run's `--seed`; everything random in a run follows from it."""
+
+    seed: int = 0
+    time_format: TimeFormat | None = None
+    """Set by `$timeformat`; until then times print in units of the design's precision."""
+    dollar_random: RandomSequence = field(default_factory=RandomSequence)
+    """The one sequence behind `$random` without a seed."""
+    process_random: dict[int, ProcessRandom] = field(default_factory=dict)
+    object_random: dict[int, ProcessRandom] = field(default_factory=dict)
+    randc: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    rand_off: dict[int, set[bytes]] = field(default_factory=dict)
+    rand_all_off: set[int] = field(default_factory=set)
+    constraint_off: dict[int, set[bytes]] = field(default_factory=dict)
+    assoc: dict[int, AssocArray] = field(default_factory=dict)
+    strings: dict[bytes, int] = field(default_factory=dict)
+    shared: set[int] = field(default_factory=set)
+    """Addresses in `strings`: `free` leaves them alone."""
+    element_size: dict[int, int] = field(default_factory=dict)
+    """Byte size of blocks made by `__moore_dyn_array_new*`, by address."""
+    mailboxes: dict[int, Mailbox] = field(default_factory=dict)
+    semaphores: dict[int, Semaphore] = field(default_factory=dict)
+    objections: dict[int, Objection] = field(default_factory=dict)
+    events: dict[int, int] = field(default_factory=dict)
+    """Time of the last trigger in fs, by address of the event."""
+    coverage: CoverageDatabase = field(default_factory=_coverage)
+    files: FileTable = field(default_factory=_files)
+
+    def random_of_process(self, proc_id: int) -> ProcessRandom:
+        """The generator of a process; made on first use, seeded from the run's seed and the process id (IEEE 1800-2023 §18.14: thread stability)."""
+        rng = self.process_random.get(proc_id)
+        if rng is None:
+            rng = self.process_random[proc_id] = ProcessRandom(root_seed(self.seed, proc_id))
+        return rng
+
+    def intern(self, rt: Any, data: bytes) -> tuple[int, int]:
+        """A string in guest memory: (address, length); the empty string is (0, 0)."""
+        n = len(data)
+        if not n:
+            return 0, 0
+        if n > INTERN_LIMIT:
+            addr: int = rt.alloc(n)
+            rt.write(addr, data)
+            return addr, n
+        known = self.strings.get(data)
+        if known is None:
+            known = rt.alloc(n)
+            rt.write(known, data)
+            self.strings[data] = known
+            self.shared.add(known)
+        return known, n
