@@ -143,7 +143,12 @@ def test_waits_report_every_kind_of_sensitivity() -> None:
     frame = env.new_frame(body)
     env.u32[frame + FRAME_PROC >> 2] = 9
     assert env.run(body, frame) == STATUS_WAIT
-    assert env.calls == [("k_wait_set", 9, 0), ("k_wait_dyn", 9, 2, 0x4444, 4, 1), ("k_wait_time", 9, 5, 6, 7)]
+    assert env.calls == [
+        ("k_wait_set", 9, 0),
+        ("k_wait_dyn", 9, 2, 0x4444, 4, 1),
+        ("k_wait_dyn", 9, 0xFFFFFFFF, 0x5000, 8, 0),
+        ("k_wait_time", 9, 5, 6, 7),
+    ]
     env.calls.clear()
     assert env.run(body, frame) == STATUS_WAIT and env.calls == []
     assert env.run(body, frame) == STATUS_DONE

@@ -231,6 +231,9 @@ def _aslice(rng: random.Random) -> PureOp:
 
 def random_packing(rng: random.Random, depth: int = 1) -> tuple[Packing, int]:
     """A packing and the bytes of its image."""
+    if rng.random() < 0.25:  # the plain arrays that implementations treat specially
+        count, w = rng.choice((1, 2, 7, 16)), rng.choice((1, 8, 16, 32, 64, 128))
+        return Packing(count, int_bytes(w), w, ((0, w, 0, None),), reverse=rng.random() < 0.5), count * int_bytes(w)
     count = rng.choice((1, 2, 3, 8))
     leaves: list[tuple[int, int, int, Packing | None]] = []
     at = low = 0
@@ -248,7 +251,7 @@ def random_packing(rng: random.Random, depth: int = 1) -> tuple[Packing, int]:
             at += n
             low += w
     stride = at if len(leaves) == 1 else -(-at // 8) * 8
-    return Packing(count, stride, low, tuple(leaves)), count * stride
+    return Packing(count, stride, low, tuple(leaves), reverse=rng.random() < 0.5), count * stride
 
 
 def _pack(code: str) -> Callable[[random.Random], PureOp]:

@@ -31,7 +31,9 @@ class SimFault(Exception):
 class Env(ABC):
     """The environment of one run. Generated code has `ns` as its globals, so whatever may change while code exists is rebound there.
 
-    Linear memory is a buffer given to `bind_memory`, again after each growth: `u8 u16 u32 u64 f32 f64` are views of all of it.
+    Linear memory is a buffer given to `bind_memory`, again after each growth: `u8 u16 u32 u64 f32 f64` are views of all of it. A subclass
+    whose views reach over memory that may still grow overrides `mem_size`, and updates `ns["MEND"]` when the size changes (at the latest in
+    `fault`, which may return when the address has become valid).
     Kernel callables take ints in [0, 2**w) and return an int (one result), a tuple (several) or anything (none); signed results are
     masked by the caller. A subclass provides the rest.
     """
@@ -116,7 +118,7 @@ class Env(ABC):
     # ------------------------------------------------------------ memory
 
     def mem_size(self) -> int:
-        """Bytes of linear memory."""
+        """Bytes of linear memory; at most `len(self.u8)` (views may reach over memory that is reserved, not yet there)."""
         return len(self.u8)
 
     def fault(self, site: int, addr: int) -> NoReturn:
@@ -125,7 +127,7 @@ class Env(ABC):
 
     def check_load(self, addr: int, n: int, site: int) -> None:
         """Faults unless [addr, addr+n) lies in guest memory."""
-        if addr < self.guest_lo or addr + n > len(self.u8):
+        if addr < self.guest_lo or addr + n > self.mem_size():
             self.fault(site, addr)
 
     def read(self, addr: int, n: int) -> bytes:

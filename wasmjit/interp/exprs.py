@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..sem import fold
 from ..sem.mir import Op, Ty
+from .packing import make_pack, make_unpack
 
 if TYPE_CHECKING:
     from .generator import Generator
@@ -332,14 +333,10 @@ def _aslice(g: Generator, op: Op, a: list[str]) -> str:
 
 
 def _apack(g: Generator, op: Op, a: list[str]) -> str:
-    from .helpers import make_pack
-
     return f"{g.name(make_pack(op.attr), ('pack', op.attr))}({a[0]})"
 
 
 def _aunpack(g: Generator, op: Op, a: list[str]) -> str:
-    from .helpers import make_unpack
-
     size = op.dsts[0].ty.size
     return f"{g.name(make_unpack(op.attr, size), ('unpack', op.attr, size))}({a[0]})"
 

@@ -354,7 +354,7 @@ class Generator:
             self.line(f"{self.kernel('k_wait_set')}({proc}, {term.sens})")
         for ptr, size, edge in term.dyn:
             p = self.use(ptr)
-            self.line(f"if {p} > 0xffffffff: {self.kernel('k_wait_dyn')}({proc}, ({p} >> 32) - 1, {p} & 0xffffffff, {size}, {edge})")
+            self.line(f"{self.kernel('k_wait_dyn')}({proc}, ({p} >> 32) - 1 & 0xffffffff, {p} & 0xffffffff, {size}, {edge})")
         if term.time is not None:
             self.line(f"{self.kernel('k_wait_time')}({proc}, {', '.join(map(self.use, term.time))})")
 

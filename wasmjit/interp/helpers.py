@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..sem import fold
-from ..sem.mir import FRAME_CHILD, FRAME_CTX, FRAME_FN, FRAME_HEADER, FRAME_PROC, FRAME_SPARE, CallSite, Packing, Ty
+from ..sem.mir import FRAME_CHILD, FRAME_CTX, FRAME_FN, FRAME_HEADER, FRAME_PROC, FRAME_SPARE, CallSite, Ty
 
 if TYPE_CHECKING:
     from .env import Env
 
 NO_SITE = -1
 LOW = 0xFFFFFFFF
+MAX_ALLOC = 0x7FFF0000
+"""Largest dynamic `alloca` in bytes; more does not fit the kernel's 32-bit sizes."""
 
 
 # ---------------------------------------------------------------- guest memory
 
 
 def load_bytes(E: Env, addr: int, n: int, site: int) -> bytes:
-    if addr < E.guest_lo or addr + n > len(E.u8):
+    if addr < E.guest_lo or addr + n > E.mem_size():
         E.fault(site, addr)
     return bytes(E.u8[addr : addr + n])
 
@@ -28,7 +29,7 @@ def store_bytes(E: Env, ptr: int, off: int, data: bytes, site: int) -> None:
     """Guest store of any size, through the kernel when the pointer names a net."""
     addr = (ptr & LOW) + off
     n = len(data)
-    if addr < E.guest_lo or addr + n > len(E.u8):
+    if addr < E.guest_lo or addr + n > E.mem_size():
         E.fault(site, addr)
     net = ptr >> 32
     if not net:
@@ -46,10 +47,10 @@ def mem_copy(E: Env, dst: int, src: int, n: int, site: int) -> None:
     if n == 0:
         return
     a = src & LOW
-    if a < E.guest_lo or a + n > len(E.u8):
+    if a < E.guest_lo or a + n > E.mem_size():
         E.fault(site, a)
     d = dst & LOW
-    if d < E.guest_lo or d + n > len(E.u8):
+    if d < E.guest_lo or d + n > E.mem_size():
         E.fault(site, d)
     if dst >> 32:
         E.kernel["k_store_net_mem"]((dst >> 32) - 1, d, n, a)
@@ -61,13 +62,15 @@ def mem_set(E: Env, dst: int, byte: int, n: int, site: int) -> None:
     if n == 0:
         return
     d = dst & LOW
-    if d < E.guest_lo or d + n > len(E.u8):  # before the bytes are made: n is the guest's
+    if d < E.guest_lo or d + n > E.mem_size():  # before the bytes are made: n is the guest's
         E.fault(site, d)
     store_bytes(E, dst, 0, bytes([byte]) * n, site)
 
 
 def frame_alloc(E: Env, frame: int, n: int) -> int:
     """Zeroed heap block that lives as long as the frame (an `alloca` of dynamic size): chained at FRAME_SPARE, data 16 bytes in."""
+    if n > MAX_ALLOC:
+        E.fault(NO_SITE, n)
     block = E.kernel["k_alloc"](n + 16) & LOW
     if block == 0:
         E.fault(NO_SITE, n)
@@ -118,7 +121,7 @@ def drive_ref_bits(E: Env, ptr: int, bit: int, width: int, val: int, fs: int, de
             drive((ptr >> 32) - 1, addr, bit + low, w, (val >> low) & ((1 << w) - 1), fs, delta, eps)
         return
     first, last = addr + (bit >> 3), addr + ((bit + width + 7) >> 3)
-    if first < E.guest_lo or last > len(E.u8):
+    if first < E.guest_lo or last > E.mem_size():
         E.fault(NO_SITE, addr)
     shift = bit & 7
     old = int.from_bytes(E.u8[first:last], "little")
@@ -191,29 +194,6 @@ def icall(E: Env, ptr: int, site: CallSite, args: tuple[Any, ...]) -> tuple[Any,
 
 
 # ---------------------------------------------------------------- values
-
-
-def make_pack(p: Packing) -> Callable[[bytes], int]:
-    """`apack` for one Packing. Bytes whose order in memory is that of the bits are one conversion."""
-    if _dense(p):
-        n = p.count * p.stride
-        return lambda img: int.from_bytes(img[:n], "little")
-    return lambda img: fold.apack(img, p)
-
-
-def make_unpack(p: Packing, size: int) -> Callable[[int], bytes]:
-    if _dense(p):
-        n = p.count * p.stride
-        pad = bytes(size - n)
-        return lambda v: v.to_bytes(n, "little") + pad
-    return lambda v: fold.aunpack(v, size, p)
-
-
-def _dense(p: Packing) -> bool:
-    if p.bits != 8 * p.stride or len(p.leaves) != 1:
-        return False
-    off, width, low, nested = p.leaves[0]
-    return off == 0 and low == 0 and width == p.bits and (width % 64 == 0 or width in (8, 16, 32) if nested is None else _dense(nested))
 
 
 def _bits_of_double(x: float) -> int:

@@ -426,10 +426,10 @@ def aslice(img: bytes, idx: int, size: int, count: int, stride: int) -> bytes:
 
 
 def apack(img: bytes, p: Packing) -> int:
-    """Image to bit vector; element i takes bits [i*bits, (i+1)*bits)."""
+    """Image to bit vector; element i takes bits [i*bits, (i+1)*bits) and lies at i*stride, with `reverse` at (count-1-i)*stride."""
     out = 0
     for i in range(p.count):
-        base = i * p.stride
+        base = (p.count - 1 - i if p.reverse else i) * p.stride
         for off, width, low, nested in p.leaves:
             at = base + off
             if nested is None:
@@ -444,7 +444,7 @@ def aunpack(value: int, size: int, p: Packing) -> bytes:
     """Bit vector to an image of `size` bytes; bytes that belong to no leaf are zero."""
     out = bytearray(size)
     for i in range(p.count):
-        base = i * p.stride
+        base = (p.count - 1 - i if p.reverse else i) * p.stride
         for off, width, low, nested in p.leaves:
             at = base + off
             bits = (value >> (i * p.bits + low)) & ((1 << width) - 1)

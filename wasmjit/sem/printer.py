@@ -70,7 +70,7 @@ def _attr(op: Op) -> str:
 
 def _packing(p: Packing) -> str:
     leaves = ", ".join(f"{off}:{low}+{width}" + ("" if n is None else f" {_packing(n)}") for off, width, low, n in p.leaves)
-    return f"pack({p.count} x {p.stride}B/{p.bits}b: {leaves})"
+    return f"pack({'reversed ' if p.reverse else ''}{p.count} x {p.stride}B/{p.bits}b: {leaves})"
 
 
 def format_op(op: Op) -> str:
@@ -96,7 +96,7 @@ def format_term(term: Term | None) -> str:
         return f"ret {_vals(term.vals)}".rstrip()
     if isinstance(term, Wait):
         parts = [] if term.sens is None else [f"sens {term.sens}"]
-        parts += [f"{('change', 'posedge', 'negedge')[e]} {format_val(v)}/{n}" for v, n, e in term.dyn]
+        parts += [f"{('change', 'posedge', 'negedge', 'event')[e]} {format_val(v)}/{n}" for v, n, e in term.dyn]
         if term.time is not None:
             parts.append(f"time <{_vals(term.time)}>")
         return f"wait {', '.join(parts) or 'forever'} -> ^{term.resume.id}"
