@@ -58,7 +58,8 @@ def show(spec: str, bits: str, signed: bool = False) -> str:
     return f.render(node, [pack(bits)], CTX).decode()
 
 
-# printed by Icarus Verilog 11 for $display("[%b][%h][%o][%d][%0b][%0h][%0o][%0d]", ...); where %0 has leading x/z digits it keeps repeated ones (see below)
+# printed by Icarus Verilog 11 for $display("[%b][%h][%o][%d][%0b][%0h][%0o][%0d]", ...)
+# (where %0 has leading x or z digits Icarus keeps repeated ones: None here)
 RECORDED = {
     "00001x1z": ["00001x1z", "0X", "01X", "  X", "1x1z", "X", "1X", "X"],
     "0000x001": ["0000x001", "0X", "0X1", "  X", "x001", "X", "X1", "X"],
@@ -105,7 +106,18 @@ def test_field_width_and_padding(bits: str, spec: str, want: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "spec", "want"),
-    [(-5, "d", "  -5"), (-5, "0d", "-5"), (-5, "4d", "  -5"), (-5, "04d", "-005"), (-5, "06d", "-00005"), (-5, "-6d", "-5    "), (-5, "-d", "-5  "), (5, "d", "   5"), (5, "06d", "000005"), (-128, "1d", "-128")],
+    [
+        (-5, "d", "  -5"),
+        (-5, "0d", "-5"),
+        (-5, "4d", "  -5"),
+        (-5, "04d", "-005"),
+        (-5, "06d", "-00005"),
+        (-5, "-6d", "-5    "),
+        (-5, "-d", "-5  "),
+        (5, "d", "   5"),
+        (5, "06d", "000005"),
+        (-128, "1d", "-128"),
+    ],
 )
 def test_signed_numbers(value: int, spec: str, want: str) -> None:
     assert show(spec, format(value & 0xFF, "08b"), signed=True) == want
@@ -203,7 +215,9 @@ def test_hierarchical_paths() -> None:
 
 def test_concatenation_consumes_leaves_in_order() -> None:
     inner = f.Concat((f.Literal(b"<"), f.Str(), f.Literal(b">")))
-    spec = f.Concat((f.Literal(b"a"), f.Literal(b"="), f.Dec(8, specifier_width=0), inner, f.Select(f.Literal(b"T"), f.Hex(8)), f.HierPath(), f.Bin(2)))
+    spec = f.Concat(
+        (f.Literal(b"a"), f.Literal(b"="), f.Dec(8, specifier_width=0), inner, f.Select(f.Literal(b"T"), f.Hex(8)), f.HierPath(), f.Bin(2))
+    )
     assert f.leaf_count(spec) == 6
     run = f.compile_spec(spec)
     ctx = Context(b"xyz")
@@ -215,7 +229,9 @@ def test_concatenation_consumes_leaves_in_order() -> None:
 def test_nodes_are_made_from_operations_in_both_spellings() -> None:
     make = f.spec_for_op
     assert make("sim.fmt.literal", {"literal": "a\udcff"}) == f.Literal(b"a\xff")
-    assert make("sim.fmt.dec", {"paddingChar": 48, "specifierWidth": 0, "fourStateWidth": 32, "isSigned": True}, 64) == f.Dec(32, True, 48, 0, False, True)
+    assert make("sim.fmt.dec", {"paddingChar": 48, "specifierWidth": 0, "fourStateWidth": 32, "isSigned": True}, 64) == f.Dec(
+        32, True, 48, 0, False, True
+    )
     assert make("sim.fmt.hex", {"isUpper": True, "specifierWidth": 4}, 8) == f.Hex(8, upper=True, specifier_width=4)
     assert make("sim.fmt.oct", {"isLeftAligned": True}, 8) == f.Oct(8, left=True)
     assert make("sim.fmt.bin", {"fourStateWidth": 8}, 8) == f.Bin(8), "the operand is no pair: print it as it is"
@@ -305,7 +321,7 @@ def cases(seed: int) -> list[tuple[str, str, bool]]:
 def test_random_values_print_as_icarus_prints_them(tmp_path: Path) -> None:
     samples = [c for c in cases(7) if not (c[0] in ("0b", "0h", "0o") and set(c[1]) & set("xz"))]
     if shutil.which("iverilog"):
-        body = "\n".join(f"$display(\"[%{s}]\", {len(b)}'{'s' if signed else ''}b{b});" for s, b, signed in samples)
+        body = "\n".join(f'$display("[%{s}]", {len(b)}\'{"s" if signed else ""}b{b});' for s, b, signed in samples)
         got = icarus(tmp_path, body)
     else:
         got = (Path(__file__).parent / "icarus_format.txt").read_text().splitlines()

@@ -2,7 +2,8 @@
 
 A service is a plain function `fn(rt, *leaves)`. Leaves are what docs/internals.md §2 calls leaves: integers zero-extended, floats as Python
 floats, a string or queue passed by value as its two leaves. It returns a tuple of leaves, one int or float for a single result, or None.
-Pointers are 64 bits: the low half is an address, the high half of a pointer into the signal store is net id + 1. Everything a design hands over is checked:
+Pointers are 64 bits: the low half is an address, the high half of a pointer into the signal store is net id + 1. Everything a design
+hands over is checked:
 a bad address, length or handle raises `SimFault`, never a host exception.
 
 `@service(name, params, results)` registers; the letters are
@@ -131,7 +132,8 @@ F = TypeVar("F", bound=ServiceFn)
 
 @dataclass(frozen=True, slots=True)
 class ServiceDef:
-    """One registered service. `params` and `results`: the letters of the module text; `pure` services read no state and may be folded or repeated."""
+    """One registered service. `params` and `results`: the letters of the module text; `pure` services read no state and may be folded or
+    repeated."""
 
     name: str
     params: str
@@ -153,7 +155,7 @@ LETTER_TYPES: dict[str, Ty] = {"p": I64, "l": I64, "i": I32, "s": I(16), "c": I(
 _REGISTRY: dict[str, ServiceDef] = {}
 _MODULES = (
     "strings", "queues", "arrays", "streams", "assoc", "plusargs", "times", "files", "memfiles", "random", "randomize",
-    "coverage_services", "sync", "process", "report", "clib",
+    "coverage_services", "sync", "process", "report", "clib", "uvm_dpi",
 )  # fmt: skip
 _loaded = False
 
@@ -197,7 +199,8 @@ class SignatureMismatch(Exception):
 def bind(definition: ServiceDef, params: Sequence[Ty], results: Sequence[Ty]) -> ServiceFn:
     """The service as a function over the declared leaf types: `fn(rt, *leaves) -> tuple`.
 
-    Adapts what real designs vary: integers of another width (zero-extended or truncated), and adjacent results packed into one wider integer, first
+    Adapts what real designs vary: integers of another width (zero-extended or truncated), and adjacent results packed into one wider
+    integer, first
     result lowest (a `{ptr, i64}` declared as `i128`). Raises `SignatureMismatch` for anything else.
     """
     fn = definition.fn
@@ -226,7 +229,12 @@ def bind(definition: ServiceDef, params: Sequence[Ty], results: Sequence[Ty]) ->
         def pack(values: tuple[Any, ...]) -> tuple[Any, ...]:
             return tuple(v & m if m else v for v, m in zip(values, out_masks, strict=True))
 
-    elif len(results) == 1 and results[0].kind == "i" and all(t.kind == "i" for t in want_results) and results[0].size == sum(t.size for t in want_results):
+    elif (
+        len(results) == 1
+        and results[0].kind == "i"
+        and all(t.kind == "i" for t in want_results)
+        and results[0].size == sum(t.size for t in want_results)
+    ):
         widths = tuple(t.size for t in want_results)
 
         def pack(values: tuple[Any, ...]) -> tuple[Any, ...]:

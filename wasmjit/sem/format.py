@@ -127,7 +127,8 @@ class Str(FormatSpec):
 
 @dataclass(frozen=True, slots=True)
 class Time(FormatSpec):
-    """A time in fs (one leaf; `current`: the current time and no leaf) printed as `%t`; `width` replaces the minimum width of `$timeformat`."""
+    """A time in fs (one leaf; `current`: the current time and no leaf) printed as `%t`; `width` replaces the minimum width of
+    `$timeformat`."""
 
     current: bool = False
     width: int | None = None
@@ -227,7 +228,8 @@ def pad_decimal(digits: bytes, width: int, pad: int, left: bool) -> bytes:
 
 
 def pad_radix(digits: bytes, width: int | None, pad: int, left: bool) -> bytes:
-    """`width` None: all digits; else the shortest form, padded to at least `width` characters (left-aligned: zeros up to the full digits, then spaces)."""
+    """`width` None: all digits; else the shortest form, padded to at least `width` characters (left-aligned: zeros up to the full digits,
+    then spaces)."""
     if width is None:
         return digits
     short = digits.lstrip(b"0") or digits[-1:]
@@ -243,7 +245,8 @@ def pad_radix(digits: bytes, width: int | None, pad: int, left: bool) -> bytes:
 
 
 def _collapse(digits: bytes, width: int) -> bytes:
-    """Drop repeated leading x, z or Z down to `width` digits, at least one (`%0h`: as few characters as possible, §21.2.1.3; Icarus keeps them)."""
+    """Drop repeated leading x, z or Z down to `width` digits, at least one (`%0h`: as few characters as possible, §21.2.1.3; Icarus keeps
+    them)."""
     run = len(digits) - len(digits.lstrip(digits[:1]))
     return digits[max(0, min(run - 1, len(digits) - max(1, width))) :]
 

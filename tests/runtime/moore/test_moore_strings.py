@@ -49,7 +49,19 @@ def test_comparison_is_by_bytes_and_optionally_without_case(rt: FakeRuntime) -> 
 
 @pytest.mark.parametrize(
     ("text", "base", "value"),
-    [(b"42", 10, 42), (b" -7x", 10, -7), (b"1_000", 10, 1000), (b"ff", 16, 255), (b"0xFF", 16, 255), (b"x", 10, 0), (b"", 10, 0), (b"777", 8, 511), (b"1012", 2, 5), (b"fg", 16, 15), (b"__", 10, 0)],
+    [
+        (b"42", 10, 42),
+        (b" -7x", 10, -7),
+        (b"1_000", 10, 1000),
+        (b"ff", 16, 255),
+        (b"0xFF", 16, 255),
+        (b"x", 10, 0),
+        (b"", 10, 0),
+        (b"777", 8, 511),
+        (b"1012", 2, 5),
+        (b"fg", 16, 15),
+        (b"__", 10, 0),
+    ],
 )
 def test_numbers_in_strings(text: bytes, base: int, value: int) -> None:
     assert parse_integer(text, base) == value

@@ -1,6 +1,7 @@
 """Array methods: locators, ordering, reduction (IEEE 1800-2023 §7.12) on queues and dynamic arrays.
 
-Sorting without a `with` clause compares elements as signed integers of their byte size: the front end passes no signedness and `int` is the rule.
+Sorting without a `with` clause compares elements as signed integers of their byte size: the front end passes no signedness and `int` is
+the rule.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Associative arrays (IEEE 1800-2023 §7.8, §7.9). Handle, key and slot layout: `layouts`.
 
-Order: strings by their bytes, integers by value as signed numbers, wider keys likewise. `first`/`next`/... look the given key up in the sorted keys, so
+Order: strings by their bytes, integers by value as signed numbers, wider keys likewise. `first`/`next`/... look the given key up in the
+sorted keys, so
 they go on correctly when the current key was deleted in between.
 """
 

@@ -1,6 +1,7 @@
 """The C library functions that designs declare: memory, bytes and characters, output, mathematics.
 
-Memory comes from the one guest heap. A stray `free` is a fault of the heap, null is allowed; strings that the runtime library shares are left alone.
+Memory comes from the one guest heap. A stray `free` is a fault of the heap, null is allowed; strings that the runtime library shares are
+left alone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def calloc(rt: Runtime, count: int, size: int) -> int:
 @service("free", "p")
 def free(rt: Runtime, ptr: int) -> None:
     if ptr and ptr not in rt.host.shared:
-        rt.host.element_size.pop(ptr, None)
+        rt.host.block_size.pop(ptr, None)
         rt.free(ptr)
 
 
@@ -157,7 +158,7 @@ def printf(rt: Runtime, fmt: int, args: list[int | float]) -> int:
             continue
         value = next(rest, 0)
         if code in "di":
-            out += (flags + "d") .encode() % (s64(int(value)) if long else s32(int(value)))
+            out += (flags + "d").encode() % (s64(int(value)) if long else s32(int(value)))
         elif code in "uxXo":
             out += (flags + ("d" if code == "u" else code)).encode() % (int(value) & (M64 if long else M32))
         elif code == "c":
@@ -202,7 +203,8 @@ def _pow(x: float, y: float) -> float:
 
 
 def _keep_special(fn: Callable[[float], float]) -> Callable[[float], float]:
-    return lambda x: fn(x) if math.isfinite(x) else x
+    """Rounding: infinities and NaN stay, and a zero keeps the sign of its operand."""
+    return lambda x: (float(fn(x)) or math.copysign(0.0, x)) if math.isfinite(x) else x
 
 
 for _name, _fn in {

@@ -1,6 +1,7 @@
 """Functional coverage (IEEE 1800-2023 §19): the model, free of any runtime.
 
-Auto bins: one per value while the type has at most `auto_bin_max` values, else equal parts of its range (§19.5.3). A cross counts the combinations seen
+Auto bins: one per value while the type has at most `auto_bin_max` values, else equal parts of its range (§19.5.3). A cross counts the
+combinations seen
 against the product of the bins seen in each of its coverpoints (as circt-sim; the standard's product of all bins would
 also count combinations of bins that no sample has reached).
 """
@@ -201,7 +202,9 @@ class Covergroup:
 
     def coverage(self) -> float:
         """Weighted mean over coverpoints and crosses (§19.11)."""
-        parts = [(p.weight, p.coverage(self.at_least)) for p in self.points] + [(1, c.coverage(self.points, self.at_least)) for c in self.crosses]
+        parts = [(p.weight, p.coverage(self.at_least)) for p in self.points] + [
+            (1, c.coverage(self.points, self.at_least)) for c in self.crosses
+        ]
         weight = sum(w for w, _ in parts)
         return sum(w * c for w, c in parts) / weight if weight else 100.0 if not parts else 0.0
 
@@ -242,7 +245,10 @@ class CoverageDatabase:
             lines.append(f"  Overall coverage: {g.coverage():.2f}%")
             for p in g.points:
                 hit, total = p.covered(g.at_least)
-                lines.append(f"  {p.name}: {p.hits} hits, {hit}/{total} bins, {p.coverage(g.at_least):.2f}%" + (f", {p.illegal_hits} illegal" if p.illegal_hits else ""))
+                lines.append(
+                    f"  {p.name}: {p.hits} hits, {hit}/{total} bins, {p.coverage(g.at_least):.2f}%"
+                    + (f", {p.illegal_hits} illegal" if p.illegal_hits else "")
+                )
                 lines += [f"    bin {b.name}: {b.hits}" for b in p.bins]
             for c in g.crosses:
                 hit, total = c.covered(g.points, g.at_least)
@@ -258,7 +264,12 @@ class CoverageDatabase:
                 "name": g.name,
                 "coverage": g.coverage(),
                 "coverpoints": [
-                    {"name": p.name, "hits": p.hits, "coverage": p.coverage(g.at_least), "bins": [{"name": b.name, "hits": b.hits} for b in p.bins]}
+                    {
+                        "name": p.name,
+                        "hits": p.hits,
+                        "coverage": p.coverage(g.at_least),
+                        "bins": [{"name": b.name, "hits": b.hits} for b in p.bins],
+                    }
                     for p in g.points
                 ],
                 "crosses": [{"name": c.name, "coverage": c.coverage(g.points, g.at_least), "bins_hit": len(c.seen)} for c in g.crosses],

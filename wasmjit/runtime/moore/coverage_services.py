@@ -126,11 +126,14 @@ _FILTER = struct.Struct("<i4xQi4xQi4xQiB3x")
 
 @service("__moore_cross_add_named_bin", "pipipi", "i")
 def cross_add_named_bin(rt: Runtime, handle: int, index: int, name: int, kind: int, filters: int, count: int) -> int:
-    """kind 0 bins, 1 ignore_bins, 2 illegal_bins; the filters (`layouts.CROSS_FILTER_SIZE`) are and-ed; their coverpoint is an index within the cross."""
+    """kind 0 bins, 1 ignore_bins, 2 illegal_bins; the filters (`layouts.CROSS_FILTER_SIZE`) are and-ed; their coverpoint is an index
+    within the cross."""
     c, n = cross(rt, handle, index), checked_len(s32(count), "number of binsof filters", 1024)
     found = []
     for i in range(n):
-        at, bins, n_bins, values, n_values, ranges, n_ranges, negate = _FILTER.unpack(rt.read(filters + CROSS_FILTER_SIZE * i, CROSS_FILTER_SIZE))
+        at, bins, n_bins, values, n_values, ranges, n_ranges, negate = _FILTER.unpack(
+            rt.read(filters + CROSS_FILTER_SIZE * i, CROSS_FILTER_SIZE)
+        )
         nb, nv, nr = (checked_len(k, "length of a binsof filter", 1 << 16) for k in (n_bins, n_values, n_ranges))
         flat = struct.unpack(f"<{2 * nr}q", rt.read(ranges, 16 * nr)) if nr and ranges else ()
         if not 0 <= at < len(c.points):

@@ -1,6 +1,7 @@
 """File input and output (IEEE 1800-2023 §21.3).
 
-A descriptor of `$fopen` with a mode has bit 31 set; 0x8000_0000, 0x8000_0001 and 0x8000_0002 are the standard streams. Without a mode it is a multichannel
+A descriptor of `$fopen` with a mode has bit 31 set; 0x8000_0000, 0x8000_0001 and 0x8000_0002 are the standard streams. Without a mode it
+is a multichannel
 descriptor, one bit per file, bit 0 standard output. What a design writes to standard output goes through `rt.out`.
 """
 
@@ -196,7 +197,13 @@ def fflush(rt: Runtime, fd: int) -> None:
     """Descriptor 0 flushes all files."""
     fd &= M32
     table = rt.host.files
-    files = [table.files[fd]] if fd in table.files else [f for b, f in table.channels.items() if fd & b] if fd else [*table.files.values(), *table.channels.values()]
+    files = (
+        [table.files[fd]]
+        if fd in table.files
+        else [f for b, f in table.channels.items() if fd & b]
+        if fd
+        else [*table.files.values(), *table.channels.values()]
+    )
     for file in files:
         if file.stream.writable():
             file.stream.flush()
@@ -221,7 +228,9 @@ def ferror(rt: Runtime, fd: int, message: int) -> int:
     """The error number, with its text stored in the string at `message`; 0 and an empty string for a good descriptor."""
     fd &= M32
     table = rt.host.files
-    standard = fd in (FD_BIT, FD_BIT | 1, FD_BIT | 2) or (fd and not fd & FD_BIT and all(fd >> b & 1 == 0 or 1 << b in table.channels or b == 0 for b in range(31)))
+    standard = fd in (FD_BIT, FD_BIT | 1, FD_BIT | 2) or (
+        fd and not fd & FD_BIT and all(fd >> b & 1 == 0 or 1 << b in table.channels or b == 0 for b in range(31))
+    )
     file = table.files.get(fd)
     code = file.error if file else 0 if standard else table.last_error or errno.EBADF
     if message:

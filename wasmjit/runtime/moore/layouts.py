@@ -1,13 +1,19 @@
 """Layouts of the runtime library's data in guest memory. All little endian; sizes and offsets in bytes.
 
-String, queue, dynamic array: `{ptr data, i64 length}`, 16 bytes. A string's length counts bytes and its bytes are never changed once made (`putc`
-returns a new string); short strings are shared. A queue's or array's length counts elements of a size that the caller names. The empty one is {0, 0}.
+String, queue, dynamic array: `{ptr data, i64 length}`, 16 bytes. A string's length counts bytes and its bytes are never changed once made
+(`putc`
+returns a new string); short strings are shared. A queue's or array's length counts elements of a size that the caller names. The empty
+one is {0, 0}.
 
-Queue storage (made by `push`, `insert`, `concat` ...): a header of QUEUE_HEADER bytes directly before element 0. Only the owner, the queue struct at the
-address in the header, changes storage in place; any other struct with the same data pointer is a copy by value and gets storage of its own when it
-changes. Popping the front moves the header up; growing makes a new block twice as large and keeps the old one, which copies by value may still read.
+Queue storage (made by `push`, `insert`, `concat` ...): a header of QUEUE_HEADER bytes directly before element 0. Only the owner, the
+queue struct at the
+address in the header, changes storage in place; any other struct with the same data pointer is a copy by value and gets storage of its
+own when it
+changes. Popping the front moves the header up; growing makes a new block twice as large and keeps the old one, which copies by value may
+still read.
 
-Associative array: an opaque handle, the address of a 16-byte block `{u64 ASSOC_MAGIC, u32 key size, u32 value size}`; entries are kept on the host, each with a value
+Associative array: an opaque handle, the address of a 16-byte block `{u64 ASSOC_MAGIC, u32 key size, u32 value size}`; entries are kept on
+the host, each with a value
 slot of its own in guest memory, whose address stays the same until the key is deleted.
 
 Integer keys are read as `key size` bytes, signed two's complement: the commonest index type is `int`, and the size is all that is known.

@@ -1,6 +1,7 @@
 """Random number algorithms.
 
-`$random`, `$dist_*`: IEEE 1364-2005 §17.9.3 / IEEE 1800-2023 annex N bit-exact (it builds its fraction from the bits of a single-precision number). The standard leaves `$urandom`
+`$random`, `$dist_*`: IEEE 1364-2005 §17.9.3 / IEEE 1800-2023 annex N bit-exact (it builds its fraction from the bits of a
+single-precision number). The standard leaves `$urandom`
 open: here it is the 32-bit generator of annex N, 16 high bits of two successive steps, one state per process or object.
 """
 

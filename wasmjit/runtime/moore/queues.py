@@ -46,7 +46,7 @@ def _valid(rt: Runtime, data: int, length: int, elem: int) -> bool:
 
 
 def _known_block(rt: Runtime, data: int, nbytes: int) -> bool:
-    return rt.host.element_size.get(data, 0) >= nbytes
+    return rt.host.block_size.get(data, 0) >= nbytes
 
 
 def _storage(rt: Runtime, data: int) -> Storage | None:
@@ -101,7 +101,7 @@ def guess_element_size(rt: Runtime, data: int, length: int) -> int:
     s = _storage(rt, data)
     if s is not None:
         return s.elem
-    nbytes = rt.host.element_size.get(data) or rt.pointee_size(data)
+    nbytes = rt.host.block_size.get(data) or rt.pointee_size(data)
     if nbytes and length > 0 and nbytes % length == 0:
         return nbytes // length
     return 4
@@ -275,7 +275,7 @@ def queue_slice(rt: Runtime, queue: int, first: int, last: int, elem_size: int) 
 
 def _array(rt: Runtime, nbytes: int, content: bytes) -> tuple[int, int]:
     addr = rt.alloc(nbytes)
-    rt.host.element_size[addr] = nbytes
+    rt.host.block_size[addr] = nbytes
     if content:
         rt.write(addr, content)
     return addr, nbytes

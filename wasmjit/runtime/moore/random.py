@@ -100,7 +100,8 @@ def object_random(rt: Runtime, obj: int) -> prng.ProcessRandom:
 
 @service("__moore_process_srandom", "li")
 def process_srandom(rt: Runtime, handle: int, seed: int) -> None:
-    """Reseeds `$urandom`, `randomize` ... of a process; a null handle means the running one. `$random` has a sequence of its own and is not touched."""
+    """Reseeds `$urandom`, `randomize` ... of a process; a null handle means the running one. `$random` has a sequence of its own and is
+    not touched."""
     rt.host.random_of_process(process_of_handle(rt, handle)).srandom(seed)
 
 

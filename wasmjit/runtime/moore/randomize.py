@@ -1,4 +1,5 @@
-"""`randomize()` as circt-verilog breaks it down: fill an object with random bits, then draw the constrained fields one by one (IEEE 1800-2023 §18).
+"""`randomize()` as circt-verilog breaks it down: fill an object with random bits, then draw the constrained fields one by one (IEEE
+1800-2023 §18).
 
 The generated code saves and restores what is not `rand`; it relies on these functions for values only.
 """
@@ -37,7 +38,8 @@ def _guest_pointer(rt: Runtime, value: int) -> bool:
 def randomize_basic(rt: Runtime, obj: int, size: int) -> int:
     """Random bits for every field of an object of `size` bytes; 1, or 0 for a null object.
 
-    The header is kept. In large objects (class libraries) pointers in the first 128 bytes are kept as well: code is in circulation that does not restore them.
+    The header is kept. In large objects (class libraries) pointers in the first 128 bytes are kept as well: code is in circulation that
+    does not restore them.
     """
     if not obj:
         return 0
@@ -129,7 +131,13 @@ def randomize_with_dist(
     weight = struct.unpack(f"<{n}q", rt.read(weights, 8 * n)) if n else ()
     flag = struct.unpack(f"<{n}q", rt.read(per_range, 8 * n)) if n else ()
     width = s64(bits)
-    least, most = (-(1 << 63), (1 << 63) - 1) if not 0 < width < 64 else (-(1 << width - 1), (1 << width - 1) - 1) if signed & 1 else (0, (1 << width) - 1)
+    least, most = (
+        (-(1 << 63), (1 << 63) - 1)
+        if not 0 < width < 64
+        else (-(1 << width - 1), (1 << width - 1) - 1)
+        if signed & 1
+        else (0, (1 << width) - 1)
+    )
     if bounded & 1:
         least, most = max(least, s64(low)), min(most, s64(high))
     choices: list[tuple[int, int, int]] = []
@@ -181,7 +189,8 @@ def randomize_unique_array(rt: Runtime, data: int, count: int, elem_size: int, l
 
 @service("__moore_randc_next", "pl", "l")
 def randc_next(rt: Runtime, field: int, bits: int) -> int:
-    """The next value of a `randc` field (§18.4.2): all values of the width once in random order, then again. Wide fields draw without a memory."""
+    """The next value of a `randc` field (§18.4.2): all values of the width once in random order, then again. Wide fields draw without a
+    memory."""
     w = checked_len(bits, "randc width", 1 << 16)
     rng = _rng(rt)
     if w > RANDC_LIMIT:

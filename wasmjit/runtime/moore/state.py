@@ -49,7 +49,7 @@ class HostState:
     strings: dict[bytes, int] = field(default_factory=dict)
     shared: set[int] = field(default_factory=set)
     """Addresses in `strings`: `free` leaves them alone."""
-    element_size: dict[int, int] = field(default_factory=dict)
+    block_size: dict[int, int] = field(default_factory=dict)
     """Byte size of blocks made by `__moore_dyn_array_new*`, by address."""
     mailboxes: dict[int, Mailbox] = field(default_factory=dict)
     semaphores: dict[int, Semaphore] = field(default_factory=dict)
@@ -58,9 +58,13 @@ class HostState:
     """Time of the last trigger in fs, by address of the event."""
     coverage: CoverageDatabase = field(default_factory=_coverage)
     files: FileTable = field(default_factory=_files)
+    regex_error: str = ""
+    next_arg: int = 0
+    """Plus argument that `uvm_dpi_get_next_arg_c` returns next."""
 
     def random_of_process(self, proc_id: int) -> ProcessRandom:
-        """The generator of a process; made on first use, seeded from the run's seed and the process id (IEEE 1800-2023 §18.14: thread stability)."""
+        """The generator of a process; made on first use, seeded from the run's seed and the process id (IEEE 1800-2023 §18.14: thread
+        stability)."""
         rng = self.process_random.get(proc_id)
         if rng is None:
             rng = self.process_random[proc_id] = ProcessRandom(root_seed(self.seed, proc_id))

@@ -77,9 +77,18 @@ def reverse_slices(value: int, total: int, slice_bits: int) -> int:
 
 @service("__moore_stream_concat_mixed", "pipipiib", "pl")
 def stream_concat_mixed(
-    rt: Runtime, prefix: int, prefix_bits: int, queue: int, elem_bits: int, suffix: int, suffix_bits: int, slice_bits: int, right_to_left: int
+    rt: Runtime,
+    prefix: int,
+    prefix_bits: int,
+    queue: int,
+    elem_bits: int,
+    suffix: int,
+    suffix_bits: int,
+    slice_bits: int,
+    right_to_left: int,
 ) -> tuple[int, int]:
-    """prefix, elements, suffix (prefix and suffix: little-endian bytes) as one stream, cut into elements of `slice_bits` bits, most significant first."""
+    """prefix, elements, suffix (prefix and suffix: little-endian bytes) as one stream, cut into elements of `slice_bits` bits, most
+    significant first."""
     np, ns, w = _width(prefix_bits, "stream prefix"), _width(suffix_bits, "stream suffix"), max(1, _width(elem_bits, "stream element"))
     k = _width(slice_bits, "stream slice") or 8
     value, total = _bits_at(rt, prefix, np), np

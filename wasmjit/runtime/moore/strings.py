@@ -1,6 +1,7 @@
 """String methods (IEEE 1800-2023 §6.16) and conversions between strings, integers and reals.
 
-Strings come as a pointer to `{ptr, i64}` and go as the two leaves. Numbers wider than 64 bits reach these functions truncated by the front end.
+Strings come as a pointer to `{ptr, i64}` and go as the two leaves. Numbers wider than 64 bits reach these functions truncated by the
+front end.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from wasmjit.sem.format import TimeFormat, format_time
 
 
 def time_format(rt: Runtime) -> TimeFormat:
-    """The format in force; before `$timeformat` the unit is the design's smallest precision, without padding (`%0t`; the front end does not tell `%t` apart)."""
+    """The format in force; before `$timeformat` the unit is the design's smallest precision, without padding (`%0t`; the front end does
+    not tell `%t` apart)."""
     return rt.host.time_format or TimeFormat(rt.time_precision, 0, b"", 0)
 
 
@@ -22,7 +23,9 @@ def moore_timeformat(rt: Runtime, unit: int, precision: int, suffix: int, suffix
     """Units outside 0 ... -15 keep the unit in force."""
     old = time_format(rt)
     u = s32(unit)
-    rt.host.time_format = TimeFormat(u if -15 <= u <= 0 else old.unit, max(0, s32(precision)), string_value(rt, suffix, suffix_len), max(0, s32(min_width)))
+    rt.host.time_format = TimeFormat(
+        u if -15 <= u <= 0 else old.unit, max(0, s32(precision)), string_value(rt, suffix, suffix_len), max(0, s32(min_width))
+    )
 
 
 _UNITS = ("s", "ms", "us", "ns", "ps", "fs")
