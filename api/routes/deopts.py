@@ -45,6 +45,7 @@ def router(ctx: Context) -> APIRouter:
         axis: Annotated[Literal["sim", "wall"], Query(description="what begin and end mean: fs of simulation or ns of wall time")] = "sim",
         begin: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         end: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        brief: Annotated[bool, Query(description="leave the frames out")] = False,
         limit: Limit = 100,
         offset: Offset = 0,
     ) -> Response:
@@ -53,6 +54,9 @@ def router(ctx: Context) -> APIRouter:
         rows, total = ctx.store.deopts(
             run_id, reason=reason, process_id=process_id, axis=axis, begin=begin, end=end, limit=limit, offset=offset,
         )
+        if brief:
+            for row in rows:
+                row["frame"] = []
         return json_response({"ok": True, "deopts": rows, "total": total, "limit": limit, "offset": offset})
 
     @api.get("/runs/{run_id}/deopts/{seq}", response_model=None, responses={200: {"model": models.DeoptBody}, **documented(404)})
