@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import signal
 
 import pytest
 import wasmtime
@@ -86,6 +87,24 @@ def test_with_stack_passes_exceptions_on() -> None:
 
     with pytest.raises(KeyError):
         with_stack(Engine(), fail)
+
+
+def test_interrupt_asks_the_wasm_code_to_stop_and_comes_out_after_its_end() -> None:
+    engine = Engine()
+    store = engine.store()
+    mem = LinearMemory(store, PAGE)
+    wat = """(module (import "env" "memory" (memory 1)) (import "h" "started" (func $s))
+      (func (export "spin") call $s loop i32.const 0 i32.load i32.eqz br_if 0 end i32.const 4 i32.const 9 i32.store))"""
+    # the signal arrives while wasm runs in the other thread
+    started = host_func(store, [], [], lambda: signal.raise_signal(signal.SIGINT))
+    i = instance(engine, wat, {("env", "memory"): mem, ("h", "started"): started}, store)
+
+    def stop() -> None:
+        mem.u32[0] = 1
+
+    with pytest.raises(KeyboardInterrupt):
+        with_stack(engine, i.call("spin"), on_interrupt=stop)
+    assert mem.u32[1] == 9
 
 
 def test_host_function_sees_unsigned_ints_and_floats(engine: Engine) -> None:

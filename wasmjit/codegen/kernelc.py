@@ -84,7 +84,7 @@ def source_key(modules: Iterable[ModuleType]) -> bytes:
         for key, value in sorted(vars(m).items()):
             if key.isupper() and isinstance(value, (int, float)):
                 digest.update(f"{key}={value!r}\n".encode())
-    for part in ("kernelc", "kernel_module", "kernel_lower", "kernel_source", "wasm"):
+    for part in ("kernelc", "kernel_module", "kernel_lower", "kernel_expr", "kernel_source", "wasm"):
         digest.update(Path(__file__).with_name(part + ".py").read_bytes())
     return digest.digest()
 

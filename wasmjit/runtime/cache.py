@@ -5,7 +5,7 @@ carries an HMAC-SHA256 under a per-user key (`hmac.key`, mode 0600). An entry th
 (temporary file, rename), so several processes can share the cache. The name of an entry is the SHA-256 of its key; what belongs into a key (source or wasm hash, `Engine.key`)
 is the caller's business.
 
-Measured here: `get` of a 0.5 MB entry 0.6 ms, `put` 1.5 ms.
+Measured here: `get` of a 0.5 MB entry 0.7 ms, `put` 0.6 ms.
 """
 
 from __future__ import annotations
