@@ -71,11 +71,9 @@ def lower_init(d: Definition, program: Program) -> Body | None:
     """
     if not d.init_ops:
         return None
-    lw = Lowerer(f"{d.name}.init", "function", program, ModuleScope(d), f"{d.name}.init")
+    lw = Lowerer(f"{d.name}.init", "region", program, ModuleScope(d), f"{d.name}.init")
     lw.extra["module_init"] = True
     lw.b.set_block(lw.new_block())
-    param = lw.b.param(I32)
-    del param
     emitted = False
     for op in d.init_ops:
         lw.op = op

@@ -10,6 +10,7 @@ from typing import Any
 from wasmjit.elab.definition import Definition
 from wasmjit.elab.design import Elaborated, Process, default_tops
 from wasmjit.elab.program import ProgramImpl
+from wasmjit.interp.compiler import lazy
 from wasmjit.ir import Design, Op
 from wasmjit.runtime.cache import Cache, open_cache
 from wasmjit.runtime.engine import Engine
@@ -24,6 +25,7 @@ from wasmjit.sched.outcome import Outcome
 from wasmjit.sched.runtime_impl import RuntimeImpl, write_fd
 from wasmjit.sched.services import Services
 from wasmjit.sched.tables import KernelTables
+from wasmjit.sched.tracing import Tracing
 from wasmjit.sched.view import KernelView
 from wasmjit.sched.wasmkernel import WasmKernel
 from wasmjit.sem.lower.core import Unsupported
@@ -53,6 +55,7 @@ class Simulation:
         self.time_precision = -15
         self.rtti_parents = rtti_table(design)
         self.started = time.perf_counter()
+        self.tracing: Tracing | None = None
         self.cache: Cache | None = open_cache()
         self.program = ProgramImpl(design, {n: (s.params, (s.result,) if s.result else ()) for n, s in EXPORTS.items()})
         self.elab = Elaborated(design, self.program)
@@ -164,6 +167,9 @@ class Simulation:
     def initialise(self) -> None:
         """Kernel, global constructors, per-instance initialisation."""
         self.kernel.call["k_init"]()
+        if self.options.vcd or self.options.fst:
+            self.tracing = Tracing(self)
+            self.tracing.start()
         from wasmjit.interp.env import SimFault
         from wasmjit.runtime.services import SimFault as ServiceFault
 
@@ -183,7 +189,7 @@ class Simulation:
             self.record_unsupported(e)
 
     def init_body(self, body: Body) -> Callable[..., Any]:
-        return self.env.function(body.key)
+        return lazy(body, self.env)
 
     def loop(self) -> None:
         options = self.options
@@ -388,8 +394,16 @@ class Simulation:
     def call_fault_site(self, site: CallSite) -> int:
         return self.program.site(None, f"indirect call at {site.loc} of something that is no function of that signature (address)")
 
+    def finish_outputs(self) -> None:
+        """Close what was opened for the run."""
+        if self.tracing is not None:
+            self.tracing.close()
+
     def drain(self) -> None:
         """Value-change records are in the ring."""
+        if self.tracing is not None:
+            self.tracing.drain()
+            return
         self.view.set_u32(cb.CB_RING_CUR, self.view.u32(cb.CB_RING_BASE))
 
     def net_change(self, net: int) -> None:

@@ -1,0 +1,127 @@
+"""Waveform recording: which nets are traced under which names, and draining the kernel's value-change ring."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from wasmjit.elab.design import Instance
+from wasmjit.ir import types as T
+from wasmjit.sched import control as cb
+from wasmjit.sem.lower.refs import NetRef, Own, Slot
+from wasmjit.waves.shapes import shape_of
+from wasmjit.waves.trace import SignalTrace
+from wasmjit.waves import create_writer
+
+if TYPE_CHECKING:
+    from wasmjit.sched.simulation import Simulation
+
+HEADER = 16
+
+
+class Tracing:
+    """Records the value changes of selected signals into VCD and FST files."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self.sim = sim
+        self.trace = SignalTrace()
+        self.paths: list[str] = [p for p in (sim.options.vcd, sim.options.fst) if p]
+        self.names: dict[int, str] = {}
+        self.open = False
+        self.records = 0
+
+    def start(self) -> None:
+        """Declare everything, open the files, tell the kernel what to trace. Raises OSError when a file cannot be made."""
+        options = self.sim.options
+        patterns = options.trace if not options.trace_all else []
+        for inst in self.sim.elab.instances:
+            scope = tuple(inst.path.split("."))
+            self.trace.add_scope(scope, "module")
+            for name, ref, t in signals(inst, options.trace_all):
+                path = f"{inst.path}.{name}"
+                if patterns and not any(fnmatchcase(path, p) or fnmatchcase(name, p) for p in patterns):
+                    continue
+                owner, own, off, bit = self.sim.elab.resolve(inst, ref)
+                shape = shape_of(t.elem if isinstance(t, T.RefType) else t)
+                if own is None or off or bit or shape is None:
+                    continue
+                net = owner.net_base + own.k
+                kind = "reg" if owner.definition.nets[own.k].kind in ("signal", "reg", "memory") else "wire"
+                try:
+                    self.trace.add(net, scope, name, shape, kind, bounds(inst, name))
+                except ValueError:
+                    continue  # a port seen as another type than its signal: the signal itself is recorded
+                self.names.setdefault(net, path)
+        writers = [create_writer(p) for p in self.paths]
+        self.trace.start(*writers)
+        self.open = True
+        trace_net = self.sim.kernel.call["k_trace_net"]
+        for net in self.trace.nets:
+            trace_net(net, 1)
+
+    def drain(self) -> None:
+        """Take the records out of the ring."""
+        sim = self.sim
+        base, end = sim.view.u32(cb.CB_RING_BASE), sim.view.u32(cb.CB_RING_CUR)
+        data = bytes(sim.memory.u8[base:end])
+        sim.view.set_u32(cb.CB_RING_CUR, base)
+        pos, n = 0, len(data)
+        record = self.trace.record
+        now = -1
+        batch: list[tuple[int, bytes]] = []
+        word = memoryview(data).cast("I") if n else memoryview(b"")
+        while pos < n:
+            net, size = word[pos >> 2], word[(pos >> 2) + 1]
+            fs = word[(pos >> 2) + 2] | word[(pos >> 2) + 3] << 32
+            if fs != now:
+                if batch:
+                    record(now, batch)
+                    batch = []
+                now = fs
+            batch.append((net, data[pos + HEADER : pos + HEADER + size]))
+            pos += HEADER + ((size + 7) & ~7)
+            self.records += 1
+        if batch:
+            record(now, batch)
+
+    def close(self) -> None:
+        """Write what is left; the files are complete up to the present time."""
+        if not self.open:
+            return
+        self.open = False
+        self.sim.kernel.call["k_trace_flush"]()
+        self.drain()
+        self.trace.close(self.sim.view.u64(cb.CB_FS))
+        for p in self.paths:
+            self.sim.say(f"Wrote waveform to {p}")
+
+
+def signals(inst: Instance, unnamed: bool) -> list[tuple[str, NetRef, T.Type]]:
+    """(name, net, type) of everything in an instance that a waveform shows: ports, signals, registers, named wires."""
+    d = inst.definition
+    out: dict[str, tuple[NetRef, T.Type]] = {}
+    for direction, port, t in d.ports:
+        if direction == "out":
+            v = d.output_values.get(port)
+            home = d.home.get(v) if v is not None else None
+            if home is not None:
+                out[port] = (home, t)
+        else:
+            out[port] = (Slot(d.inputs[port]), t)
+    for name, ref, t in d.aliases:
+        if name:
+            out.setdefault(name, (ref, t))
+    for net in d.nets:
+        name = net.name or (f"_net_{net.k}" if unnamed else "")
+        if name:
+            out.setdefault(name, (Own(net.k, net.off), net.type))
+    return [(name, ref, t) for name, (ref, t) in out.items()]
+
+
+def bounds(inst: Instance, name: str) -> tuple[int, int] | None:
+    """Declared vector range, where circt-verilog wrote it down."""
+    table = inst.definition.op.attrs.get("vpi.vector_bounds")
+    entry = table.get(name) if isinstance(table, dict) else None
+    if isinstance(entry, dict) and "left" in entry and "right" in entry:
+        return int(entry["left"]), int(entry["right"])
+    return None
