@@ -248,11 +248,12 @@ class Region:
 
 
 class Design:
-    """A parsed input: `root` is the `builtin.module`, `symbols` its top-level symbols by name."""
+    """A parsed input: `root` is the `builtin.module`, `symbols` its top-level symbols by name. `warnings` grows as bodies are read."""
 
-    __slots__ = ("root", "source", "symbols")
+    __slots__ = ("root", "source", "symbols", "warnings")
 
-    def __init__(self, root: Op, source: Source, symbols: dict[str, Op]) -> None:
+    def __init__(self, root: Op, source: Source, symbols: dict[str, Op], warnings: list[Diagnostic]) -> None:
+        self.warnings = warnings
         self.root = root
         self.source = source
         self.symbols = symbols

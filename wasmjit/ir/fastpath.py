@@ -276,5 +276,5 @@ def build(row: _Row) -> FastFn | None:
         "match": re.compile(pattern, re.ASCII).match, "Op": Op, "Value": Value, "infer": row.infer, "_symbol": _symbol, "int": to_int,
     }  # fmt: skip
     names.update({f"F_{x.name}": x.fixed for x in (*row.operands, *row.results) if x.fixed is not None})
-    exec(compile(code, f"<fast path of {row.name}>", "exec"), names)  # the text is made above from the tables only
+    exec(compile(code, f"<fast path of {row.name}>", "exec"), names)  # noqa: S102  (the text is made above, from the tables only)
     return names["fast"]  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import re
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 from wasmjit.ir.attrreader import AttrReader
 from wasmjit.ir.core import Block, Op, Region, Source, Value, skip_space
 from wasmjit.ir.diagnostics import Diagnostic, IRError
+from wasmjit.ir.rules import table_problem
 from wasmjit.ir.scanner import BARE, LABEL, SSA, ParseError
 from wasmjit.ir.spec import ALIASES, SPECS, OpSpec
 from wasmjit.ir.types import Type
@@ -86,6 +88,7 @@ class Parser(AttrReader):
         self.label_uses: dict[str, int] = {}
         self.block = Block(Region())
         self.errors: list[Diagnostic] = []
+        self.warnings: list[Diagnostic] = []
         self.verify_body = verify
         self.lock = threading.RLock()
         self.find_aliases()
@@ -191,7 +194,8 @@ class Parser(AttrReader):
             self.expect("=")
         pos = self.ws()
         total = sum(n for _, n, _ in names)
-        if text.startswith('"', pos):
+        generic = text.startswith('"', pos)
+        if generic:
             st = OpState(self.string("an op name"), start, total)
             self.generic(st)
         else:
@@ -209,7 +213,21 @@ class Parser(AttrReader):
                     st.attrs["operandSegmentSizes"] = st.segments
         if st.tail_start >= 0 and st.tail is not None:
             self._note_tail(st.tail, st.tail_start)
-        return self.finish(st, names)
+        op = self.finish(st, names)
+        if generic:
+            self._check_generic(op)
+        return op
+
+    def _check_generic(self, op: Op) -> None:
+        """Brings an op of the generic form to the table's conventions and holds it against its row."""
+        spec = SPECS.get(op.name)
+        if spec is None:
+            return
+        if spec.normalise is not None:
+            spec.normalise(op)
+        problem = table_problem(op, spec)
+        if problem is not None:
+            self.error(problem, op.text_pos)
 
     def finish(self, st: OpState, names: list[tuple[str, int, int]]) -> Op:
         sloc = self.optional_location() if self.has_locs else None
@@ -278,13 +296,12 @@ class Parser(AttrReader):
         if self.accept("<"):
             attrs.update(self.attr_dict())
             self.expect(">")
-        if self.accept("("):
-            if not self.accept(")"):
-                while True:
-                    st.regions.append(self.region(lazy=spec is not None and spec.lazy))
-                    if not self.accept(","):
-                        break
-                self.expect(")")
+        if self.accept("(") and not self.accept(")"):
+            while True:
+                st.regions.append(self.region(lazy=spec is not None and spec.lazy))
+                if not self.accept(","):
+                    break
+            self.expect(")")
         for key, value in self.optional_attr_dict().items():
             attrs.setdefault(key, value)
         self.expect(":")
@@ -385,7 +402,7 @@ class Parser(AttrReader):
             saved = self.pos, self.scope, self.labels, self.label_uses, self.block, self.errors, self.depth
             self.pos, self.errors, self.depth = start, [], 0
             try:
-                blocks = self._guarded(lambda: self._body(region, scope, args, implicit))
+                blocks: list[Block] | None = self._guarded(lambda: self._body(region, scope, args, implicit))
                 if self.errors:
                     raise IRError(self.errors)
                 assert blocks is not None
@@ -437,12 +454,35 @@ class Parser(AttrReader):
             for block in blocks:
                 if not block.ops or "terminator" not in getattr(SPECS.get(block.ops[-1].name), "traits", ()):
                     block.ops.append(Op(implicit, [], {}, (), (), self.pos - 1, self.source, block))
+        self._pad_waits(blocks)
         for label, pos in self.label_uses.items():
             self.errors.append(self.source.diagnostic(pos, f"block '^{label}' is not defined"))
         self.scope, self.labels, self.label_uses, self.block = saved
         if scope.pending:
             self._leave_pending(scope)
         return blocks
+
+    def _pad_waits(self, blocks: list[Block]) -> None:
+        """`llhd.wait` may pass fewer values than its target takes: circt-verilog writes such designs (its wait is no branch to MLIR's verifier).
+
+        The missing values become zeros, so that everybody else may rely on complete argument lists; a warning says so.
+        """
+        for block in blocks:
+            op = block.ops[-1] if block.ops else None
+            if op is None or op.name != "llhd.wait" or not op.successors:
+                continue
+            target, args = op.successors[0]
+            missing = target.args[len(args) :]
+            if not missing or any(a.type is not b.type for a, b in zip(args, target.args, strict=False)):
+                continue
+            for arg in missing:
+                zero = Op("llvm.mlir.zero", [], {}, (), (), op._pos, self.source, block)
+                zero.results = [Value(arg.type, zero, 0, "")]
+                block.ops.insert(-1, zero)
+                args.append(zero.results[0])
+            text = f"llhd.wait passes {len(args) - len(missing)} values, but ^{target.label} takes {len(args)}; the others are taken as zero"
+            warning = self.source.diagnostic(op.text_pos, text, "the front end lost values here; results may differ from the source")
+            self.warnings.append(dataclasses.replace(warning, severity="warning"))
 
     def _leave_pending(self, scope: Scope) -> None:
         """Names used in a finished region but not defined in it: an enclosing region may still define them, unless it is complete."""

@@ -6,13 +6,13 @@ import gzip
 import re
 import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 from wasmjit.ir import dialects
-from wasmjit.ir.core import Design, Op, Region, Source
+from wasmjit.ir.core import Design, Op, Source
 from wasmjit.ir.diagnostics import Diagnostic, IRError
 from wasmjit.ir.parser import Parser
+from wasmjit.ir.verify import Verifier, top_level
 
 __all__ = ["decode", "parse_file", "parse_text", "read_bytes"]
 
@@ -77,23 +77,16 @@ def parse_file(path: str | Path, verify: bool = True) -> Design:
 
 def parse_text(text: str, name: str = "<text>", verify: bool = True) -> Design:
     """Reads a design from a text. Raises IRError."""
-    check: Callable[[Region], list[Diagnostic]] | None = None
-    if verify:
-        from wasmjit.ir.verify import verify_region
-
-        check = verify_region
     source = Source(name, text)
-    root = Parser(source, check).top()
+    verifier = Verifier() if verify else None
+    parser = Parser(source, verifier.region if verifier is not None else None)
+    root = parser.top()
+    problems = top_level(root, verifier) if verifier is not None else []
+    if problems:
+        raise IRError(problems)
     symbols: dict[str, Op] = {}
-    twice: list[Diagnostic] = []
     for op in root.regions[0].blocks[0].ops if root.regions[0].blocks else ():
         symbol = op.attrs.get("sym_name")
-        if isinstance(symbol, str):
-            if symbol in symbols:
-                first = symbols[symbol].loc
-                twice.append(source.diagnostic(op.text_pos, f"symbol @{symbol} is defined twice", f"the first definition is at line {first.line}"))
+        if isinstance(symbol, str) and symbol:
             symbols.setdefault(symbol, op)
-    if twice:
-        raise IRError(twice[:20])
-    design = Design(root, source, symbols)
-    return design
+    return Design(root, source, symbols, parser.warnings)

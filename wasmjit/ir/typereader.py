@@ -221,7 +221,7 @@ def _complex(p: Parser) -> Type:
     return OpaqueType("complex" + p.skip_balanced())
 
 
-def _shaped(cls: type[TensorType] | type[VectorType] | type[MemRefType]) -> TypeFn:
+def _shaped(cls: type[TensorType | VectorType | MemRefType]) -> TypeFn:
     def read(p: Parser) -> Type:
         p.expect("<")
         shape: tuple[int, ...] | None

@@ -6,23 +6,24 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 _BARE = re.compile(r"[A-Za-z_][\w$.]*\Z")
 
 
 class Type:
-    """Base of all types. Subclasses list their fields in `__slots__`; the constructor interns."""
+    """Base of all types. Subclasses list their fields in the order of the constructor in `_order`; the constructor interns."""
 
     __slots__ = ("__weakref__",)
-    _cache: dict[tuple[Any, ...], Any] = {}
+    _cache: ClassVar[dict[tuple[Any, ...], Any]] = {}
+    _order: ClassVar[tuple[str, ...]] = ()
 
     def __new__(cls, *args: Any) -> Self:
         key = (cls, *args)
         found = Type._cache.get(key)
         if found is None:
             found = object.__new__(cls)
-            for slot, value in zip(cls.__slots__, args, strict=True):
+            for slot, value in zip(cls._order, args, strict=True):
                 object.__setattr__(found, slot, value)
             found = Type._cache.setdefault(key, found)
         return found  # type: ignore[no-any-return]
@@ -31,7 +32,7 @@ class Type:
         raise AttributeError(f"{type(self).__name__} is immutable")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, s) for s in self.__slots__)
+        return type(self), tuple(getattr(self, s) for s in self._order)
 
     def __copy__(self) -> Self:
         return self
@@ -56,7 +57,8 @@ def quote_name(name: str) -> str:
 class IntType(Type):
     """`iN`, `siN`, `uiN`; signedness is "signless", "signed" or "unsigned"; width in bits, 0 is allowed."""
 
-    __slots__ = ("width", "signedness")
+    __slots__ = ("signedness", "width")
+    _order = ("width", "signedness")
     width: int
     signedness: str
 
@@ -70,7 +72,8 @@ class IntType(Type):
 class FloatType(Type):
     """`f16`, `f32`, `f64`, ... ; `kind` tells apart formats of one width ("f16", "bf16", "tf32")."""
 
-    __slots__ = ("width", "kind")
+    __slots__ = ("kind", "width")
+    _order = ("width", "kind")
     width: int
     kind: str
 
@@ -140,6 +143,7 @@ def type_list(types: tuple[Type, ...]) -> str:
 
 class FunctionType(Type):
     __slots__ = ("inputs", "results")
+    _order = ("inputs", "results")
     inputs: tuple[Type, ...]
     results: tuple[Type, ...]
 
@@ -153,7 +157,7 @@ class FunctionType(Type):
 class StructType(Type):
     """`!hw.struct`; fields: (name, type) in order, the first one most significant when packed."""
 
-    __slots__ = ("fields", "_index")
+    __slots__ = ("_index", "fields")
     fields: tuple[tuple[str, Type], ...]
     _index: dict[str, int]
 
@@ -186,6 +190,7 @@ class UnionType(Type):
     """`!hw.union`; fields: (name, type, bit offset)."""
 
     __slots__ = ("fields",)
+    _order = ("fields",)
     fields: tuple[tuple[str, Type, int], ...]
 
     def field_type(self, name: str) -> Type | None:
@@ -198,7 +203,8 @@ class UnionType(Type):
 class ArrayType(Type):
     """`!hw.array<NxT>` (packed) and `!hw.uarray<NxT>` (`packed` False)."""
 
-    __slots__ = ("size", "elem", "packed")
+    __slots__ = ("elem", "packed", "size")
+    _order = ("size", "elem", "packed")
     size: int
     elem: Type
     packed: bool
@@ -212,6 +218,7 @@ class ArrayType(Type):
 
 class InOutType(Type):
     __slots__ = ("elem",)
+    _order = ("elem",)
     elem: Type
 
     def __str__(self) -> str:
@@ -220,6 +227,7 @@ class InOutType(Type):
 
 class EnumType(Type):
     __slots__ = ("names",)
+    _order = ("names",)
     names: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -237,6 +245,7 @@ class RefType(Type):
     """`!llhd.ref<T>`; also the older spelling `!llhd.sig<T>`."""
 
     __slots__ = ("elem",)
+    _order = ("elem",)
     elem: Type
 
     def __str__(self) -> str:
@@ -245,6 +254,7 @@ class RefType(Type):
 
 class ImmutableType(Type):
     __slots__ = ("elem",)
+    _order = ("elem",)
     elem: Type
 
     def __str__(self) -> str:
@@ -254,7 +264,8 @@ class ImmutableType(Type):
 class FirMemType(Type):
     """`!seq.firmem<depth x width, mask N>`; mask is None without a mask."""
 
-    __slots__ = ("depth", "width", "mask")
+    __slots__ = ("depth", "mask", "width")
+    _order = ("depth", "width", "mask")
     depth: int
     width: int
     mask: int | None
@@ -264,7 +275,8 @@ class FirMemType(Type):
 
 
 class HLMemType(Type):
-    __slots__ = ("shape", "elem")
+    __slots__ = ("elem", "shape")
+    _order = ("shape", "elem")
     shape: tuple[int, ...]
     elem: Type
 
@@ -275,7 +287,8 @@ class HLMemType(Type):
 class QueueType(Type):
     """`!sim.queue<T, N>`; bound 0 means unbounded."""
 
-    __slots__ = ("elem", "bound")
+    __slots__ = ("bound", "elem")
+    _order = ("elem", "bound")
     elem: Type
     bound: int
 
@@ -285,6 +298,7 @@ class QueueType(Type):
 
 class PtrType(Type):
     __slots__ = ("space",)
+    _order = ("space",)
     space: int
 
     def __new__(cls, space: int = 0) -> Self:
@@ -297,7 +311,8 @@ class PtrType(Type):
 class LLVMStructType(Type):
     """`name` is None for literal structs; `fields` is None for an opaque one."""
 
-    __slots__ = ("name", "fields", "packed")
+    __slots__ = ("fields", "name", "packed")
+    _order = ("name", "fields", "packed")
     name: str | None
     fields: tuple[Type, ...] | None
     packed: bool
@@ -314,7 +329,8 @@ class LLVMStructType(Type):
 
 
 class LLVMArrayType(Type):
-    __slots__ = ("size", "elem")
+    __slots__ = ("elem", "size")
+    _order = ("size", "elem")
     size: int
     elem: Type
 
@@ -323,7 +339,8 @@ class LLVMArrayType(Type):
 
 
 class LLVMFuncType(Type):
-    __slots__ = ("result", "params", "vararg")
+    __slots__ = ("params", "result", "vararg")
+    _order = ("result", "params", "vararg")
     result: Type
     params: tuple[Type, ...]
     vararg: bool
@@ -339,7 +356,8 @@ class LLVMFuncType(Type):
 class _Shaped(Type):
     """`shape` entries are sizes, -1 for `?`; `suffix` is the rest of the spelling after the element type, kept as text."""
 
-    __slots__ = ("shape", "elem", "suffix")
+    __slots__ = ("elem", "shape", "suffix")
+    _order = ("shape", "elem", "suffix")
     shape: tuple[int, ...] | None
     elem: Type
     suffix: str
@@ -354,22 +372,23 @@ class _Shaped(Type):
 
 
 class TensorType(_Shaped):
-    __slots__ = _Shaped.__slots__
+    __slots__ = ()
     word = "tensor"
 
 
 class VectorType(_Shaped):
-    __slots__ = _Shaped.__slots__
+    __slots__ = ()
     word = "vector"
 
 
 class MemRefType(_Shaped):
-    __slots__ = _Shaped.__slots__
+    __slots__ = ()
     word = "memref"
 
 
 class TupleType(Type):
     __slots__ = ("elems",)
+    _order = ("elems",)
     elems: tuple[Type, ...]
 
     def __str__(self) -> str:
@@ -380,6 +399,7 @@ class OpaqueType(Type):
     """A type the tables do not know, kept as text (`!moore.l1`, `!hw.int<...>`)."""
 
     __slots__ = ("text",)
+    _order = ("text",)
     text: str
 
     def __str__(self) -> str:

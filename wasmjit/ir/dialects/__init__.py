@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from wasmjit.ir.dialects import arith, builtin, cf, comb, func, hw, index, llhd, llvm, llvm_func, ltl, math, misc, moore, scf, seq, sim, sv, verif
+from wasmjit.ir.dialects import (
+    arith,
+    builtin,
+    cf,
+    comb,
+    func,
+    hw,
+    index,
+    llhd,
+    llvm,
+    llvm_func,
+    ltl,
+    math,
+    misc,
+    moore,
+    scf,
+    seq,
+    sim,
+    sv,
+    verif,
+)
 
 __all__ = ["arith", "builtin", "cf", "comb", "func", "hw", "index", "llhd", "llvm", "llvm_func", "ltl", "math", "misc", "moore", "scf", "seq", "sim", "sv", "verif"]

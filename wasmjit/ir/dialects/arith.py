@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from wasmjit.ir.assembly import UNIT, custom, enum, fast_path, new_row_id, row, rows, syntax
+from wasmjit.ir.assembly import UNIT, custom, enum, fast_path, row, rows, syntax
+from wasmjit.ir.attrreader import NUMBER, number_value
 from wasmjit.ir.attrs import Dense
 from wasmjit.ir.core import Op, Value
+from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.scanner import to_int
-from wasmjit.ir.spec import FastFn, Report
+from wasmjit.ir.spec import FastFn
 from wasmjit.ir.types import I1, FloatType, IndexType, IntType, Type, VectorType
 
 CMPI = "eq ne slt sle sgt sge ult ule ugt uge"
 CMPF = "false oeq ogt oge olt ole one ord ueq ugt uge ult ule une uno true"
-
-# Generic form: predicates are numbers.
-CMPI_NAMES = CMPI.split()
-CMPF_NAMES = CMPF.split()
-
-
-def named_predicate(names: list[str]) -> Any:
-    """Normaliser: turns a numeric `predicate` of the generic form into its name."""
-
-    def normalise(op: Op) -> None:
-        value = op.attrs.get("predicate")
-        if type(value) is int and 0 <= value < len(names):
-            op.attrs["predicate"] = names[value]
-
-    return normalise
-
 
 @custom
 def _overflow(p: Parser, st: OpState, s: Any) -> None:
@@ -86,11 +73,11 @@ def _bool_like(types: dict[str, Any], attrs: dict[str, Any]) -> Type:
 
 row(
     "arith.cmpi", "lhs rhs=lhs", "result", "$predicate `,` $lhs `,` $rhs attr-dict `:` type($lhs)",
-    attrs={"predicate": enum(CMPI)}, infer=_bool_like, normalise=named_predicate(CMPI_NAMES),
+    attrs={"predicate": enum(CMPI)}, infer=_bool_like, normalise=named_enum("predicate", CMPI),
 )  # fmt: skip
 row(
     "arith.cmpf", "lhs rhs=lhs", "result", "$predicate `,` $lhs `,` $rhs (`fastmath` <fastmath>)? attr-dict `:` type($lhs)",
-    attrs={"predicate": enum(CMPF)}, infer=_bool_like, normalise=named_predicate(CMPF_NAMES),
+    attrs={"predicate": enum(CMPF)}, infer=_bool_like, normalise=named_enum("predicate", CMPF),
 )  # fmt: skip
 rows("arith.addui_extended", _PAIR, "result overflow:i1", "$lhs `,` $rhs attr-dict `:` type($result) `,` type($overflow)")
 rows("arith.mulsi_extended arith.mului_extended", _PAIR.replace("result", "low"), "low high=low", "$lhs `,` $rhs attr-dict `:` type($low)")
@@ -115,17 +102,18 @@ def _select(p: Parser, st: OpState) -> None:
 def constant_value(p: Parser, st: OpState) -> None:
     """`5 : i32`, `true`, `1.5 : f64`, `dense<...> : T`: the attribute `value` and the result type."""
     pos = p.ws()
+    t: Type = I1
     if p.accept_word("true"):
-        st.attrs["value"], t = True, I1
+        st.attrs["value"] = True
     elif p.accept_word("false"):
-        st.attrs["value"], t = False, I1
+        st.attrs["value"] = False
     elif p.peek_word("dense"):
         value = p.attr()
-        st.attrs["value"], t = value, value.type if isinstance(value, Dense) else I1
-        st.results = [t]
+        st.attrs["value"] = value
+        st.results = [value.type if isinstance(value, Dense) else I1]
         return
     else:
-        m = p.match(_NUMBER)
+        m = p.match(NUMBER)
         if m is None:
             p.error(f"expected a constant{p.found()}")
         p.expect(":")
@@ -142,10 +130,6 @@ def constant_value(p: Parser, st: OpState) -> None:
     st.results = [t]
 
 
-from wasmjit.ir.attrreader import NUMBER as _NUMBER  # noqa: E402
-from wasmjit.ir.attrreader import number_value  # noqa: E402
-
-
 @syntax("arith.constant func.constant", results="result")
 def _constant(p: Parser, st: OpState) -> None:
     if st.name == "func.constant":
@@ -159,8 +143,6 @@ def _constant(p: Parser, st: OpState) -> None:
 
 def constant_fast(name: str, pattern: str) -> FastFn:
     """Fast path of `name = op <integer> : iN`."""
-    import re
-
     match = re.compile(pattern, re.ASCII).match
     widths: dict[str, Type] = {}
 
@@ -185,11 +167,3 @@ def constant_fast(name: str, pattern: str) -> FastFn:
 
 
 fast_path("arith.constant")(constant_fast("arith.constant", r" (-?\d+) : i([1-9]\d*)(?=[ \t]*\n)"))
-
-
-def _same_types(op: Op, report: Report) -> None:
-    if len({id(v.type) for v in op.operands}) > 1:
-        report(op, f"operands of {op.name} must have the same type")
-
-
-__all__ = ["CMPF_NAMES", "CMPI_NAMES", "constant_fast", "constant_value", "named_predicate", "new_row_id"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from wasmjit.ir.assembly import INT, UNIT, Types, custom, enum, row, rows
 from wasmjit.ir.core import Op
+from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.spec import Report
 from wasmjit.ir.types import IntType, Type
@@ -83,6 +84,7 @@ row(
     "result:i1",
     "(`bin` $twoState)? $predicate $lhs `,` $rhs attr-dict `:` type($lhs)",
     attrs={"twoState": UNIT, "predicate": enum(PREDICATES)},
+    normalise=named_enum("predicate", PREDICATES),
 )
 row("comb.parity", "input", "result:i1", "(`bin` $twoState)? $input attr-dict `:` type($input)", attrs=_BIN, verify=ints_only)
 row(

@@ -10,6 +10,7 @@ from wasmjit.ir.attrreader import dialect_attr
 from wasmjit.ir.attrs import Opaque
 from wasmjit.ir.core import Op, Value
 from wasmjit.ir.dialects.arith import constant_fast, constant_value
+from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.spec import Report
 from wasmjit.ir.typereader import dialect_type, field_name
@@ -362,7 +363,7 @@ def _output(p: Parser, st: OpState) -> None:
         st.operands = p.resolve_all(names, p.types_plain())
 
 
-@syntax("hw.triggered", "trigger inputs*", results="")
+@syntax("hw.triggered", "trigger inputs*", results="", normalise=named_enum("event", "posedge negedge edge"))
 def _triggered(p: Parser, st: OpState) -> None:
     """`posedge %clk(%a : i1) { ^bb0(%x: i1): ... }`."""
     st.attrs["event"] = p.bare("an edge")
@@ -390,9 +391,7 @@ def _type_scope(p: Parser, st: OpState) -> None:
 @syntax("hw.typedecl", traits="symbol", results="")
 def _typedecl(p: Parser, st: OpState) -> None:
     st.attrs["sym_name"] = p.symbol()
-    if p.peek('"'):
-        st.attrs["verilogName"] = p.string()
-    elif p.accept(","):
+    if p.peek('"') or p.accept(","):
         st.attrs["verilogName"] = p.string()
     p.expect(":")
     st.attrs["type"] = p.type()
@@ -576,7 +575,9 @@ def _fast_create(p: Parser, pos: int, start: int, rname: str | None, scope: Any)
         operands = [scope[n] for n in names.split(", ")]
     except KeyError:
         return None
-    fields = t.fields  # type: ignore[attr-defined]
+    if not isinstance(t, StructType):
+        return None
+    fields = t.fields
     if len(operands) != len(fields):
         return None
     for v, (_, ft) in zip(operands, fields, strict=True):
@@ -606,9 +607,9 @@ def _extract(p: Parser, st: OpState) -> None:
     st.attrs.update(p.optional_attr_dict())
     p.expect(":")
     t = p.type()
-    if not isinstance(t, StructType if st.name == "hw.struct_extract" else UnionType):
+    if not isinstance(t, (StructType, UnionType)) or isinstance(t, StructType) != (st.name == "hw.struct_extract"):
         p.error(f"{st.name} does not work on {t}", pos)
-    ft = t.field_type(name)  # type: ignore[attr-defined]
+    ft = t.field_type(name)
     if ft is None:
         p.error(f"{t} has no field '{name}'", pos)
     st.operands = [p.resolve(operand, t)]
@@ -631,9 +632,9 @@ def _fast_extract(p: Parser, pos: int, start: int, rname: str | None, scope: Any
         value = scope[name]
     except KeyError:
         return None
-    if value.type is not t:
+    if value.type is not t or not isinstance(t, StructType):
         return None
-    ft = t.field_type(field)  # type: ignore[attr-defined]
+    ft = t.field_type(field)
     if ft is None:
         return None
     r = Value(ft, None, 0, rname[1:])

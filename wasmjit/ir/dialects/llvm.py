@@ -8,7 +8,8 @@ from typing import Any
 from wasmjit.ir.assembly import SYM, UNIT, Types, custom, enum, fast_path, new_row_id, row, rows, syntax
 from wasmjit.ir.attrs import Dense
 from wasmjit.ir.core import Op, Value
-from wasmjit.ir.dialects.arith import CMPF, CMPF_NAMES, CMPI, CMPI_NAMES, named_predicate
+from wasmjit.ir.dialects.arith import CMPF, CMPI
+from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import Operand, OpState, Parser
 from wasmjit.ir.typereader import dialect_type
 from wasmjit.ir.types import I1, PTR, VOID, IntType, LLVMArrayType, LLVMFuncType, LLVMStructType, PtrType, Type, VectorType
@@ -128,9 +129,9 @@ def _bool_like(types: Types, attrs: dict[str, Any]) -> Type:
 _CMP = '$predicate $lhs `,` $rhs attr-dict `:` type($lhs)'
 
 
-def _compare(name: str, words: str, names: list[str]) -> None:
+def _compare(name: str, words: str) -> None:
     """`"eq" %a, %b : T`, the predicate quoted."""
-    spec = row(name, "lhs rhs=lhs", "res", _CMP, attrs={"predicate": enum(words)}, infer=_bool_like, fast=False, normalise=named_predicate(names))
+    spec = row(name, "lhs rhs=lhs", "res", _CMP, attrs={"predicate": enum(words)}, infer=_bool_like, fast=False, normalise=named_enum("predicate", words))
     known = set(words.split())
     match = re.compile(r' "(\w+)" (%[\w$.-]+(?:#\d+)?), (%[\w$.-]+(?:#\d+)?) : ([^\n]*)', re.ASCII).match
 
@@ -158,8 +159,8 @@ def _compare(name: str, words: str, names: list[str]) -> None:
     spec.fast = fast
 
 
-_compare("llvm.icmp", CMPI, CMPI_NAMES)
-_compare("llvm.fcmp", CMPF.replace("false ", "_false ").replace(" true", " _true"), ["_false", *CMPF_NAMES[1:-1], "_true"])
+_compare("llvm.icmp", CMPI)
+_compare("llvm.fcmp", CMPF.replace("false ", "_false ").replace(" true", " _true"))
 
 
 @syntax("llvm.select", "condition trueValue falseValue", results="res")

@@ -8,6 +8,7 @@ from wasmjit.ir.assembly import fast_path, new_row_id, syntax
 from wasmjit.ir.attrs import SymbolRef
 from wasmjit.ir.core import Op, Value
 from wasmjit.ir.dialects.func import signature
+from wasmjit.ir.normal import bare_words
 from wasmjit.ir.parser import Operand, OpState, Parser
 from wasmjit.ir.types import I8, VOID, FunctionType, LLVMArrayType, LLVMFuncType, PtrType, Type
 
@@ -50,7 +51,12 @@ def _flags(p: Parser, st: OpState) -> None:
         p.accept_word(m)
 
 
-@syntax("llvm.func", traits="isolated symbol", lazy=True, results="")
+def _plain_words(op: Op) -> None:
+    """Generic form: linkage and its like as words."""
+    bare_words(op, "linkage", "CConv", "unnamed_addr", "visibility_")
+
+
+@syntax("llvm.func", traits="isolated symbol", lazy=True, normalise=_plain_words, results="")
 def _func(p: Parser, st: OpState) -> None:
     """`internal @f(%a: T, ...) -> R vararg attributes {...} { body }`: `function_type` is an LLVMFuncType."""
     _flags(p, st)
@@ -216,7 +222,7 @@ def _resume(p: Parser, st: OpState) -> None:
     st.operands = [p.resolve(name, p.type())]
 
 
-@syntax("llvm.mlir.global", traits="isolated symbol", lazy=True, results="")
+@syntax("llvm.mlir.global", traits="isolated symbol", lazy=True, normalise=_plain_words, results="")
 def _global(p: Parser, st: OpState) -> None:
     """`internal constant @g("text\\00") {...} : T { init }`: attributes `value`, `global_type`."""
     _flags(p, st)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wasmjit.ir.assembly import INT, Types, custom, enum, row, rows
-from wasmjit.ir.core import Op
+from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.typereader import dialect_type
 from wasmjit.ir.types import PropertyType, SequenceType, Type
@@ -24,11 +24,7 @@ def _sequence(p: Parser) -> Type:
     return SEQUENCE
 
 
-def named_edge(op: Op) -> None:
-    """Generic form: `edge = 0 : i32` is posedge, 1 negedge, 2 edge."""
-    value = op.attrs.get("edge")
-    if type(value) is int and 0 <= value < 3:
-        op.attrs["edge"] = EDGES.split()[value]
+named_edge = named_enum("edge", EDGES)
 
 
 def _joined(types: Types, attrs: dict[str, Any]) -> Any:

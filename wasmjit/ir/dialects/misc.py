@@ -75,9 +75,7 @@ def _array(p: Parser, st: OpState) -> None:
 def _emit(p: Parser, st: OpState) -> None:
     if p.peek('"'):
         st.attrs["file_name"] = p.string()
-    if p.accept_word("sym"):
-        st.attrs["sym_name"] = p.symbol()
-    elif p.peek("@"):
+    if p.accept_word("sym") or p.peek("@"):
         st.attrs["sym_name"] = p.symbol()
     if p.accept(","):
         st.attrs["files"] = p.attr()

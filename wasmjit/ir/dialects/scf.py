@@ -85,15 +85,14 @@ def _for(p: Parser, st: OpState) -> None:
 def _while(p: Parser, st: OpState) -> None:
     """`(%a = %init) : (T) -> T { ... scf.condition } do { ^bb0(%b: T): ... }`."""
     names, inits = [], []
-    if p.accept("("):
-        if not p.accept(")"):
-            while True:
-                names.append(p.ssa()[0])
-                p.expect("=")
-                inits.append(p.ssa())
-                if p.accept(")"):
-                    break
-                p.expect(",")
+    if p.accept("(") and not p.accept(")"):
+        while True:
+            names.append(p.ssa()[0])
+            p.expect("=")
+            inits.append(p.ssa())
+            if p.accept(")"):
+                break
+            p.expect(",")
     p.expect(":")
     t = p.function_type()
     st.operands = p.resolve_all(inits, t.inputs)

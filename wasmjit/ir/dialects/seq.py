@@ -6,6 +6,7 @@ from typing import Any
 
 from wasmjit.ir.assembly import enum, row, syntax
 from wasmjit.ir.core import Value
+from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import Operand, OpState, Parser
 from wasmjit.ir.spec import SPECS
 from wasmjit.ir.typereader import dialect_type
@@ -195,7 +196,7 @@ row("seq.to_clock", "input:i1", "output:clock", "$input attr-dict")
 row("seq.from_clock", "input:clock", "output:i1", "$input attr-dict")
 row("seq.clock_inv", "input:clock", "output:clock", "$input attr-dict")
 row("seq.clock_mux", "cond:i1 trueClock:clock falseClock:clock", "result:clock", "$cond `,` $trueClock `,` $falseClock attr-dict")
-row("seq.const_clock", "", "result:clock", "$value attr-dict", attrs={"value": enum("low high")})
+row("seq.const_clock", "", "result:clock", "$value attr-dict", attrs={"value": enum("low high")}, normalise=named_enum("value", "low high"))
 
 
 @syntax("seq.clock_gate", "input enable test_enable?", results="output")
