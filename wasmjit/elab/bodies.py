@@ -12,6 +12,7 @@ from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Program, Unsupported
 from wasmjit.sem.lower.llhd import drive_op, ref_of, set_ref
+from wasmjit.sem.lower.partial import driven_ranges
 from wasmjit.sem.lower.refs import NetRef, Own, Ref, const_time, drive, store_now
 from wasmjit.sem.lower.seq import lower_group, power_up
 from wasmjit.sem.lower.sim import captured_values
@@ -320,7 +321,9 @@ def attached_drive(lw: Lowerer, drv: Op, current: dict[Value, Value]) -> None:
         lw.b.set_block(act)
     value = drv.group("value")[0]
     time = lw.get(drv.group("time")[0])
-    drive(lw, ref_of(lw, drv.group("signal")[0]), lw.lay(value), leaves_of(value), (time[0], time[1], time[2]))
+    signal = drv.group("signal")[0]
+    yielded = current.get(value, value)
+    drive(lw, ref_of(lw, signal), lw.lay(value), leaves_of(value), (time[0], time[1], time[2]), driven_ranges(yielded, signal))
     if done is not None:
         lw.goto(done)
         lw.b.set_block(done)

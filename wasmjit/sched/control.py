@@ -92,7 +92,7 @@ CB_EMERGENCY = 308  # where frames go when memory is exhausted
 CB_LIVE_DYN = 312  # dynamic processes alive
 CB_PEAK_DYN = 316
 CB_SETTLE_BACK = 320  # feedback passes of the current settling
-CB_STARTED = 324
+CB_APPLYING = 324  # slot of the heap being applied, 0 for the fast vectors
 
 # ---- counters (u64 each) --------------------------------------------------------------------------------------------------
 CB_C_ACT0 = 384  # activations by tier: interpreter, compiled, optimised, other

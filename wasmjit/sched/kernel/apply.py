@@ -8,7 +8,7 @@ value; a wider one an entry per (address, size) driven.
 
 from __future__ import annotations
 
-from wasmjit.sched.control import CB_C_DRIVES, CB_C_UPDATES, CB_NETS, NO_NET
+from wasmjit.sched.control import CB_APPLYING, CB_C_DRIVES, CB_C_UPDATES, CB_NETS, NO_NET
 from wasmjit.sched.descriptors import (
     ARM_TIME,
     D_ADDR,
@@ -274,8 +274,9 @@ def apply_bits(base: i32, e: i32, net: i32, addr: i32, kind: i32, val: i64, driv
 def timed_wake(p: i32, generation: i32) -> None:
     """A timed wait matures, if the process is still in it."""
     if ld32(p + P_ACT) == generation and ld32(p + P_STATE) == ST_WAITING:
-        st32(p + P_SLOT, 0)
-        st32(p + P_ARMED, ld32(p + P_ARMED) & ~ARM_TIME)
+        if ld32(p + P_SLOT) == ld32(CB_APPLYING):  # this slot goes away by itself
+            st32(p + P_SLOT, 0)
+            st32(p + P_ARMED, ld32(p + P_ARMED) & ~ARM_TIME)
         wake(p)
 
 

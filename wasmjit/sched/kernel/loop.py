@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from wasmjit.sched.control import (
+    CB_APPLYING,
     CB_C_ACT0,
     CB_C_ACT1,
     CB_C_ACT2,
@@ -326,7 +327,9 @@ def apply_slot(s: i32) -> None:
     st32(CB_DELTA, ld32(s + S_DELTA))
     st32(CB_EPS, ld32(s + S_EPS))
     begin_slot()
+    st32(CB_APPLYING, s)
     apply_records(ld32(s + S_BASE), ld32(s + S_CUR))
+    st32(CB_APPLYING, 0)
     slot_recycle(s)
 
 

@@ -85,7 +85,7 @@ from wasmjit.sched.descriptors import (
 )
 from wasmjit.sched.intrinsics import export, host_import, i32, ld32, ld64, memset, st32, st64, unreachable
 from wasmjit.sched.kernel.heap import k_alloc0, k_fault, k_free, k_realloc
-from wasmjit.sched.kernel.queues import disarm, join_release, k_waitq_wake_all, ready_push, wake, wake_proc
+from wasmjit.sched.kernel.queues import disarm, join_release, k_waitq_wake_all, leave_join, ready_push, wake, wake_proc
 from wasmjit.sched.kernel.waits import queue_append
 from wasmjit.sched.kernel.wheel import proc_ptr
 
@@ -397,6 +397,8 @@ def k_fork_wait(j: i32) -> i32:
         join_release(j)
         return 0
     p = ld32(CB_CUR)
+    if ld32(p + P_ARMED) & ARM_JOIN:
+        leave_join(p)
     st32(j + J_WAITER, p)
     st32(ld32(p + P_COLD) + C_WAIT_JOIN, j)
     st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_JOIN)

@@ -69,6 +69,15 @@ def join_release(j: i32) -> None:
         k_free(j)
 
 
+def leave_join(p: i32) -> None:
+    """p no longer waits for its fork."""
+    c = ld32(p + P_COLD)
+    j = ld32(c + C_WAIT_JOIN)
+    st32(c + C_WAIT_JOIN, 0)
+    st32(j + J_WAITER, 0)
+    join_release(j)
+
+
 def disarm(p: i32) -> None:
     """Take away every wait of p (suspension and its kin stay)."""
     a = ld32(p + P_ARMED)
@@ -80,11 +89,7 @@ def disarm(p: i32) -> None:
     if a & ARM_QUEUE:
         queue_unlink(p)
     if a & ARM_JOIN:
-        c = ld32(p + P_COLD)
-        j = ld32(c + C_WAIT_JOIN)
-        st32(c + C_WAIT_JOIN, 0)
-        st32(j + J_WAITER, 0)
-        join_release(j)
+        leave_join(p)
     st32(p + P_ARMED, a & ARM_ATTENTION)
 
 

@@ -7,6 +7,7 @@ from wasmjit.sched.intrinsics import export, i32, i64, ld32, ld64, st32, st64, u
 from wasmjit.sched.kernel.apply import k_store_net_bits
 from wasmjit.sched.kernel.heap import k_alloc0, k_free
 from wasmjit.sched.kernel.queues import k_mem_event
+from wasmjit.sched.kernel.wheel import k_drive_bits
 
 US_TRIGGERED = CB_USER  # table of triggered events: address, capacity (a power of two), entries ever used
 US_TRIGGERED_CAP = CB_USER + 4
@@ -22,6 +23,16 @@ def k_store_bits(ptr: i64, bit: i32, width: i32, val: i64) -> None:
     if high:
         net = high - 1
     k_store_net_bits(net, u32(ptr), bit, width, val)
+
+
+@export
+def k_drive_ref_bits(ptr: i64, bit: i32, width: i32, val: i64, fs: i64, delta: i32, eps: i32) -> None:
+    """Schedule a store of 1..64 bits at bit offset `bit` from a pointer; into plain memory at once."""
+    high = u32(ptr >> 32)
+    if high == 0:
+        k_store_net_bits(NO_NET, u32(ptr), bit, width, val)
+    else:
+        k_drive_bits(high - 1, u32(ptr), bit, width, val, fs, delta, eps)
 
 
 def triggered_slot(table: i32, cap: i32, addr: i32, now: i64) -> i32:

@@ -165,21 +165,6 @@ def drop_nodes(p: i32) -> None:
 # ---- wait queues: two words {first, last} anywhere in memory, zero when empty -------------------------------------------------------
 
 
-def queue_append(q: i32, p: i32, arg: i64) -> None:
-    c = ld32(p + P_COLD)
-    last = ld32(q + 4)
-    st32(c + C_QUEUE, q)
-    st32(c + C_QPREV, last)
-    st32(c + C_QNEXT, 0)
-    st64(c + C_QARG, arg)
-    if last:
-        st32(ld32(last + P_COLD) + C_QNEXT, p)
-    else:
-        st32(q, p)
-    st32(q + 4, p)
-    st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_QUEUE)
-
-
 def queue_unlink(p: i32) -> None:
     c = ld32(p + P_COLD)
     q = ld32(c + C_QUEUE)
@@ -196,10 +181,30 @@ def queue_unlink(p: i32) -> None:
     st32(c + C_QUEUE, 0)
 
 
+def queue_append(q: i32, p: i32, arg: i64) -> None:
+    """A process is in one queue at most: the last one counts."""
+    if ld32(p + P_ARMED) & ARM_QUEUE:
+        queue_unlink(p)
+    c = ld32(p + P_COLD)
+    last = ld32(q + 4)
+    st32(c + C_QUEUE, q)
+    st32(c + C_QPREV, last)
+    st32(c + C_QNEXT, 0)
+    st64(c + C_QARG, arg)
+    if last:
+        st32(ld32(last + P_COLD) + C_QNEXT, p)
+    else:
+        st32(q, p)
+    st32(q + 4, p)
+    st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_QUEUE)
+
+
 @export
 def k_waitq_block(q: i32, arg: i64) -> None:
     """Append the running process to the wait queue at q; the code must then wait. `arg` is kept for k_waitq_head_arg (keys asked of a semaphore, ...)."""
-    queue_append(q, ld32(CB_CUR), arg)
+    p = ld32(CB_CUR)
+    if p:
+        queue_append(q, p, arg)
 
 
 @export

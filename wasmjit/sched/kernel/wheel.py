@@ -432,8 +432,10 @@ def k_drive_bits(net: i32, addr: i32, bit: i32, width: i32, val: i64, fs: i64, d
 
 @export
 def k_wait_time(proc: i32, fs: i64, delta: i32, eps: i32) -> None:
-    """The process wakes at now + (fs, delta, eps) unless something else wakes it before."""
+    """The process wakes at now + (fs, delta, eps) unless something else wakes it before. One time per wait."""
     p = waiting_proc(proc)
+    if ld32(p + P_SLOT):
+        cancel_time(p)
     v = 0
     if fs == 0:
         if delta == 0 and eps <= 1:
@@ -460,6 +462,7 @@ def cancel_time(p: i32) -> None:
     """The timed wait of p no longer counts; a slot with nothing else in it disappears, so that it cannot advance time."""
     s = ld32(p + P_SLOT)
     st32(p + P_SLOT, 0)
+    st32(p + P_ARMED, ld32(p + P_ARMED) & ~ARM_TIME)
     live = ld32(s + S_LIVE) - 1
     st32(s + S_LIVE, live)
     if live == 0:

@@ -11,7 +11,8 @@ from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.hw import field_range, mem_index
 from wasmjit.sem.lower.llvm import field_offset
-from wasmjit.sem.lower.refs import Own, Ref, drive, element, pointer, probe
+from wasmjit.sem.lower.partial import driven_ranges
+from wasmjit.sem.lower.refs import PART, Own, Ref, drive, element, pointer, probe
 from wasmjit.sem.mir import I32, I64, I, Val
 
 NOW_OFFSET, DELTA_OFFSET, EPSILON_OFFSET = 16, 24, 28
@@ -125,7 +126,8 @@ def _drv(lw: Lowerer, op: Op) -> None:
 def drive_op(lw: Lowerer, op: Op) -> None:
     value = op.group("value")[0]
     time = lw.get(op.group("time")[0])
-    drive(lw, ref_of(lw, op.group("signal")[0]), lw.lay(value), lw.get(value), (time[0], time[1], time[2]))
+    signal = op.group("signal")[0]
+    drive(lw, ref_of(lw, signal), lw.lay(value), lw.get(value), (time[0], time[1], time[2]), driven_ranges(value, signal))
 
 
 @lowers("llhd.sig.extract")
@@ -140,14 +142,14 @@ def _sig_extract(lw: Lowerer, op: Op) -> None:
         set_ref(lw, op.results[0], ref)
         return
     wide = lw.resize(low, I32) if low.ty.size <= 32 else lw.x("extract", I32, low, attr=0)
-    bit = wide if ref.bit is None else lw.x("add", I32, ref.bit, wide)
+    bit = lw.x("or", I32, wide, lw.i32(PART)) if ref.bit is None else lw.x("add", I32, ref.bit, wide)
     valid = ref.valid
     if low.const is None:
         # Out of range: reads give zero, drives do nothing (IEEE 1800 §11.5.1: an out-of-bounds write has no effect).
         last = lw.const(low.ty, min(max(width - n, 0), low.ty.mask))
         ok = lw.x("icmp", I(1), low, last, attr="ule")
         valid = ok if valid is None else lw.x("and", I(1), valid, ok)
-        bit = lw.x("mux", I32, ok, bit, ref.bit if ref.bit is not None else lw.i32(0))
+        bit = lw.x("mux", I32, ok, bit, ref.bit if ref.bit is not None else lw.i32(PART))
     elif int(low.const) + n > width:  # type: ignore[arg-type]
         valid = lw.const(I(1), 0)
     set_ref(lw, op.results[0], Ref(ref.net, ref.ptr, ref.off, ref.dyn, bit, valid))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wasmjit.sem import mir
 from wasmjit.sem.layout import Layout
-from wasmjit.sem.lower.core import Lowerer, Unsupported
+from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported
 from wasmjit.sem.mir import I32, I64, Drive, I, Val
+
+
+PART = 0x80000000
+"""Bit 31 of a bit-offset leaf: the reference is to a part of a leaf, starting at the bit in the other 31. A leaf of 0 is a whole value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,6 @@ def net_id(lw: Lowerer, ref: Ref) -> Val:
     return lw.x("ldt", I32, lw.x("ctx", I32), attr=ref.net.off + 4)
 
 
-def slot_bit(lw: Lowerer, ref: Ref) -> Val | None:
-    return ref.bit
-
-
 def pointer(lw: Lowerer, ref: Ref) -> tuple[Val, Val]:
     """The two leaves (pointer, bit offset) of a reference."""
     bit = ref.bit if ref.bit is not None else lw.i32(0)
@@ -86,38 +87,61 @@ def pointer(lw: Lowerer, ref: Ref) -> tuple[Val, Val]:
     return lw.x("concat", I64, high, low), bit
 
 
+def split(lw: Lowerer, bit: Val, part: Callable[[Val], Leaves], whole: Callable[[], Leaves]) -> Leaves:
+    """Code for a reference whose bit-offset leaf is only known at run time: `part(offset)` or `whole()`; results are joined."""
+    on_part, on_whole, done = lw.new_block(), lw.new_block(), lw.new_block()
+    is_part = lw.x("icmp", I(1), bit, lw.i32(0), attr="ne")
+    lw.b.terminate(mir.CondBr(is_part, on_part, (), on_whole, ()))
+    lw.b.set_block(on_part)
+    lw.goto(done, part(lw.x("and", I32, bit, lw.i32(PART - 1))))
+    lw.b.set_block(on_whole)
+    values = whole()
+    joined = tuple(lw.b.block_param(done, v.ty) for v in values)
+    lw.goto(done, values)
+    lw.b.set_block(done)
+    return joined
+
+
 def probe(lw: Lowerer, ref: Ref, lay: Layout) -> list[Val]:
     """Current value behind a reference."""
-    if ref.bit is not None:
-        if len(lay.leaves) != 1 or lay.leaves[0].kind != "i":
-            raise Unsupported(lw.op, "a bit reference must be to an integer")
+
+    def part(offset: Val) -> Leaves:
         base, off = base_address(lw, ref)
         addr = lw.x("add", I32, base, lw.i32(off)) if off else base
-        out = [lw.x("ldbits", lay.leaves[0], addr, ref.bit)]
-    elif ref.net is None:
-        assert ref.ptr is not None
-        ptr, _ = pointer(lw, ref)
-        site = lw.site("probe through an invalid reference")
-        out = [lw.x("ld", ty, ptr, attr=(o, site)) for ty, o in zip(lay.leaves, lay.offs, strict=True)]
-    else:
+        return (lw.x("ldbits", lay.leaves[0], addr, offset),)
+
+    def whole() -> Leaves:
+        if ref.net is None:
+            ptr, _ = pointer(lw, Ref(None, ref.ptr, ref.off, ref.dyn))
+            site = lw.site("probe through an invalid reference")
+            return tuple(lw.x("ld", ty, ptr, attr=(o, site)) for ty, o in zip(lay.leaves, lay.offs, strict=True))
         base, off = base_address(lw, ref)
-        out = [lw.x("ldt", ty, base, attr=off + o) for ty, o in zip(lay.leaves, lay.offs, strict=True)]
+        return tuple(lw.x("ldt", ty, base, attr=off + o) for ty, o in zip(lay.leaves, lay.offs, strict=True))
+
+    if ref.bit is None:
+        out = list(whole())
+    elif len(lay.leaves) != 1 or lay.leaves[0].kind != "i":
+        raise Unsupported(lw.op, "a bit reference must be to an integer")
+    elif ref.net is not None:
+        out = list(part(lw.x("and", I32, ref.bit, lw.i32(PART - 1))))
+    else:
+        out = list(split(lw, ref.bit, part, whole))
     if ref.valid is not None:
         out = [lw.x("mux", v.ty, ref.valid, v, lw.zero(v.ty)) for v in out]
     return out
 
 
-def drive(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...], time: tuple[Val, Val, Val]) -> None:
-    """Schedule a drive of the referenced storage."""
+def drive(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...], time: tuple[Val, Val, Val], ranges: list[list[tuple[int, int]]] | None = None) -> None:
+    """Schedule a drive of the referenced storage. `ranges`: (low bit, width) of what is really assigned in each leaf (see `partial`), None everything."""
     if ref.valid is not None:
         then, done = lw.new_block(), lw.new_block()
         lw.b.terminate(mir.CondBr(ref.valid, then, (), done, ()))
         lw.b.set_block(then)
-        _drive(lw, ref, lay, leaves, time)
+        _drive(lw, ref, lay, leaves, time, ranges)
         lw.goto(done)
         lw.b.set_block(done)
     else:
-        _drive(lw, ref, lay, leaves, time)
+        _drive(lw, ref, lay, leaves, time, ranges)
 
 
 def const_time(time: tuple[Val, Val, Val]) -> tuple[int, int, int] | None:
@@ -127,7 +151,7 @@ def const_time(time: tuple[Val, Val, Val]) -> tuple[int, int, int] | None:
     return fs, d, e
 
 
-def _drive(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...], time: tuple[Val, Val, Val]) -> None:
+def _drive(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...], time: tuple[Val, Val, Val], ranges: list[list[tuple[int, int]]] | None) -> None:
     """Zero real time and zero delta is a blocking or continuous assignment and acts at once (IEEE 1800 §10.4.1): circt-verilog writes it as
     one epsilon and expects later probes of the same process to see it. Anything later is scheduled.
     """
@@ -135,36 +159,78 @@ def _drive(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...], time: tu
     if t is not None and t[:2] == (0, 0):
         store_now(lw, ref, lay, leaves)
         return
+    if ranges is not None and ref.bit is None:
+        ptr, _ = pointer(lw, ref)
+        for leaf, off, parts in zip(leaves, lay.offs, ranges, strict=True):
+            for low, width in parts:
+                piece = leaf if width == leaf.ty.size else lw.x("extract", I(width), leaf, attr=low)
+                for at, n, bits in bit_pieces(lw, piece, lw.i32(off * 8 + low)):
+                    lw.do("rt", ptr, at, lw.i32(n), bits, *time, attr="k_drive_ref_bits")
+        return
     attr = Drive(lay.offs, lay.size, t, len(leaves))
     extra = () if t is not None else time
-    if ref.net is None or ref.bit is not None:
-        ptr, bit = pointer(lw, ref)
-        lw.do("drvref", ptr, bit, *leaves, *extra, attr=attr)
+
+    def part(offset: Val) -> Leaves:
+        ptr, _ = pointer(lw, ref)
+        for at, n, piece in bit_pieces(lw, leaves[0], offset):
+            lw.do("rt", ptr, at, lw.i32(n), piece, *time, attr="k_drive_ref_bits")
+        return ()
+
+    def whole() -> Leaves:
+        ptr, _ = pointer(lw, ref)
+        lw.do("drvref", ptr, lw.i32(0), *leaves, *extra, attr=attr)
+        return ()
+
+    if ref.bit is not None:
+        if ref.net is not None:
+            part(lw.x("and", I32, ref.bit, lw.i32(PART - 1)))
+        else:
+            split(lw, ref.bit, part, whole)
+        return
+    if ref.net is None:
+        whole()
         return
     base, off = base_address(lw, ref)
     addr = lw.x("add", I32, base, lw.i32(off)) if off else base
     lw.do("drv", net_id(lw, ref), addr, *leaves, *extra, attr=attr)
 
 
+def bit_pieces(lw: Lowerer, leaf: Val, offset: Val) -> list[tuple[Val, int, Val]]:
+    """(bit offset, width, value as I(64)) of each piece of at most 64 bits."""
+    out = []
+    width = leaf.ty.size
+    for low in range(0, width, 64):
+        n = min(64, width - low)
+        piece = leaf if n == width else lw.x("extract", I(n), leaf, attr=low)
+        out.append((offset if low == 0 else lw.x("add", I32, offset, lw.i32(low)), n, lw.resize(piece, I64)))
+    return out
+
+
 def store_now(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...]) -> None:
     """Blocking store; listeners wake if the value changes."""
+
+    def part(offset: Val) -> Leaves:
+        ptr, _ = pointer(lw, ref)
+        for at, n, piece in bit_pieces(lw, leaves[0], offset):
+            lw.do("rt", ptr, at, lw.i32(n), piece, attr="k_store_bits")
+        return ()
+
+    def whole() -> Leaves:
+        ptr, _ = pointer(lw, ref)
+        site = lw.site("assignment through an invalid reference")
+        for leaf, off in zip(leaves, lay.offs, strict=True):
+            lw.do("st", ptr, leaf, attr=(off, site))
+        return ()
+
     if ref.bit is not None:
-        ptr, bit = pointer(lw, ref)
-        (leaf,) = leaves
-        width = leaf.ty.size
-        for low in range(0, width, 64):
-            n = min(64, width - low)
-            piece = leaf if n == width else lw.x("extract", I(n), leaf, attr=low)
-            at = bit if low == 0 else lw.x("add", I32, bit, lw.i32(low))
-            lw.do("rt", ptr, at, lw.i32(n), lw.resize(piece, I64), attr="k_store_bits")
-        return
-    if isinstance(ref.net, Own) and ref.dyn is None:
+        if ref.net is not None:
+            part(lw.x("and", I32, ref.bit, lw.i32(PART - 1)))
+        else:
+            split(lw, ref.bit, part, whole)
+    elif isinstance(ref.net, Own) and ref.dyn is None:
         lw.do("netstore", *leaves, attr=(ref.net.k, ref.net.off + ref.off, lay.offs, lay.size))
-        return
-    ptr, _ = pointer(lw, ref)
-    site = lw.site("assignment through an invalid reference")
-    for leaf, off in zip(leaves, lay.offs, strict=True):
-        lw.do("st", ptr, leaf, attr=(off, site))
+    else:
+        whole()
 
 
 def element(lw: Lowerer, ref: Ref, index: Val, count: int, stride: int) -> Ref:
