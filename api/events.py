@@ -22,7 +22,7 @@ class Hub:
     def __init__(self, store: RunStore, interval_s: float) -> None:
         self._store = store
         self._interval = interval_s
-        self._subscribers: set[asyncio.Queue[bytes]] = set()
+        self._subscribers: set[asyncio.Queue[bytes | None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -64,25 +64,35 @@ class Hub:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._put, b"data: " + orjson.dumps(message) + b"\n\n")
 
-    def _put(self, data: bytes) -> None:
+    def end_streams(self) -> None:
+        """End every open stream, so that the server can stop; browsers reconnect by themselves if it comes back."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._put, None)
+
+    def _put(self, data: bytes | None) -> None:
         for queue in self._subscribers:
-            if queue.full():
+            if data is not None and queue.full():
                 while not queue.empty():
                     queue.get_nowait()
                 queue.put_nowait(b'data: {"event":"reload"}\n\n')
             else:
+                if queue.full():
+                    queue.get_nowait()
                 queue.put_nowait(data)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The body of an event stream."""
-        queue: asyncio.Queue[bytes] = asyncio.Queue(_QUEUE_LIMIT)
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE_LIMIT)
         self._subscribers.add(queue)
         try:
             yield b'retry: 2000\ndata: {"event":"hello"}\n\n'
             while True:
                 try:
-                    yield await asyncio.wait_for(queue.get(), _HEARTBEAT_S)
+                    data = await asyncio.wait_for(queue.get(), _HEARTBEAT_S)
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    data = b": still here\n\n"
+                if data is None:
+                    return
+                yield data
         finally:
             self._subscribers.discard(queue)

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import FrameType
 
+import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -75,6 +77,17 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
+    """A server of `app` that ends the pages' event streams when it is told to stop; they would keep it waiting for ever."""
+
+    class DashboardServer(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.context.hub.end_streams()
+            super().handle_exit(sig, frame)
+
+    return DashboardServer(uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2))
+
+
 def serve(
     runs_dir: Path | str,
     host: str = "127.0.0.1",
@@ -89,13 +102,10 @@ def serve(
     """
     import sys
 
-    import uvicorn
-
     settings = Settings(Path(runs_dir), host, port, token, Path(designs_dir) if designs_dir is not None else None)
     app = create_app(settings)
     shown = f"[{host}]" if ":" in host else host
     sys.stderr.write(f"[wasmjit] dashboard at http://{shown}:{port}/{f'?token={token}' if token else ''}\n")
     if not is_loopback(host):
         sys.stderr.write("[wasmjit] Warning: reachable from the network; whoever has the token can read, delete and start runs\n")
-    # Event streams never end by themselves: without the limit an interrupt would wait for every open page.
-    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=1)
+    make_server(app, host, port).run()

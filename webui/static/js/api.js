@@ -36,13 +36,31 @@ export const post = (path, value) => request(path, { method: 'POST', headers: { 
 export const upload = file => request(url('/api/uploads', { name: file.name.replace(/[^A-Za-z0-9._ -]/g, '_').slice(-100) }), { method: 'POST', body: file });
 export const run = id => `/api/runs/${encodeURIComponent(id)}`;
 
-/** Live changes of the run list: calls `listener(message)`; returns how to stop. `onState` hears true when connected. */
+/**
+ * Live changes of the run list: calls `listener(message)`; returns how to stop. `onState` hears true when connected.
+ * Browsers open few connections to one server: a page that is hidden or left gives its stream back, and reloads when it is shown again.
+ */
 export function events(listener, onState = () => {}) {
-  const source = new EventSource('/api/events');
-  source.onopen = () => onState(true);
-  source.onerror = () => onState(false);
-  source.onmessage = event => listener(JSON.parse(event.data));
-  return () => source.close();
+  let source = null;
+  let left = false;
+  const open = () => {
+    source = new EventSource('/api/events');
+    source.onopen = () => { onState(true); if (left) listener({ event: 'reload' }); };
+    source.onerror = () => onState(false);
+    source.onmessage = event => listener(JSON.parse(event.data));
+  };
+  const close = () => { source?.close(); source = null; left = true; onState(false); };
+  const visible = () => { if (document.hidden) close(); else if (!source) open(); };
+  open();
+  document.addEventListener('visibilitychange', visible);
+  addEventListener('pagehide', close);
+  addEventListener('pageshow', visible);
+  return () => {
+    document.removeEventListener('visibilitychange', visible);
+    removeEventListener('pagehide', close);
+    removeEventListener('pageshow', visible);
+    source?.close();
+  };
 }
 
 /** Repeats `ask` until `done(answer)`; resolves to the answer. */

@@ -37,7 +37,7 @@ function App() {
       <a class="brand" href="#/runs"><img src="icon.svg" alt="" width="22" height="22" />wasmjit</a>
       <nav>${nav.map(([key, label]) => html`<a href="#/${key}" class=${page === key ? 'on' : ''}>${label}</a>`)}</nav>
       <span class="spring"></span>
-      <button class="quiet" data-testid="theme" title="Theme: ${theme}" aria-label="Theme: ${theme}" onClick=${() => setTheme(NEXT_THEME[theme])}>${THEME_ICON[theme]}</button>
+      <button class="quiet" data-testid="theme" title="Theme: ${theme}" aria-label="Theme: ${theme}" onClick=${() => setTheme(old => NEXT_THEME[old])}>${THEME_ICON[theme]}</button>
     </header>
     <main>
       ${page === 'runs' ? html`<${Runs} query=${query} />`

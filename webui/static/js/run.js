@@ -15,6 +15,7 @@ export function RunPage({ id, tab, query }) {
   useEffect(() => {
     if (status !== 'running') return undefined;
     return events(message => {
+      if (message.event === 'reload') reload();
       if (message.id !== id || !message.run) return;
       setLive(message.run);
       if (message.run.status !== 'running') reload();

@@ -32,6 +32,9 @@ export const ErrorBox = ({ error, retry }) => html`<div class="errorbox" role="a
   ${retry ? html`<button onClick=${retry}>Try again</button>` : ''}
 </div>`;
 
+/** Text of the reason table: what stands in `back quotes` is code. */
+export const Prose = ({ text }) => (text || '').split('`').map((part, n) => (n % 2 ? html`<code>${part}</code>` : part));
+
 export const Loading = ({ children }) => html`<div class="loading" data-testid="loading"><i class="spinner"></i>${children || 'Loading…'}</div>`;
 
 /** {data, error, reload} of a promise; runs again when `keys` change. */

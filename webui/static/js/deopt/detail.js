@@ -1,6 +1,6 @@
 // One deopt: why, what to do, where it goes on, what was in the frame, and the code on both sides.
 import { html, useEffect, useRef, useState } from '../lib.js';
-import { Empty, ErrorBox, Loading, Reason, Toggle, useLoad } from '../ui.js';
+import { Empty, ErrorBox, Loading, Prose, Reason, Toggle, useLoad } from '../ui.js';
 import { formatNs, formatTime } from '../util.js';
 import { get, run as runPath } from '../api.js';
 import { link } from '../router.js';
@@ -68,7 +68,7 @@ export function Detail({ id, seq, close, step, run }) {
           <dt>Cost</dt><dd>${formatNs(record.cost_ns)}</dd>
           <dt>Then</dt><dd>${record.action || 'not recorded'}</dd>
         </dl>
-        <div class="remedy" data-testid="remedy"><p>${data.reason.explanation}</p>${data.reason.remedy && html`<p><b>What to do:</b> ${data.reason.remedy}</p>`}</div>
+        <div class="remedy" data-testid="remedy"><p><${Prose} text=${data.reason.explanation} /></p>${data.reason.remedy && html`<p><b>What to do:</b> <${Prose} text=${data.reason.remedy} /></p>`}</div>
         <h3 style="padding:0 14px 6px">Live values in the frame</h3>
         ${record.frame.length ? html`<div class="scroll" style="max-height:240px"><table data-testid="frame"><thead><tr><th>Name</th><th>Type</th><th>Value</th></tr></thead><tbody>
           ${record.frame.map(row => html`<tr><td class="mono">%${row.name.replace(/^%/, '')}</td><td class="mono dim">${row.type}</td><td class="mono">${row.value}</td></tr>`)}</tbody></table></div>`

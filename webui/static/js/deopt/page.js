@@ -1,7 +1,7 @@
 // Deopts of a run: lanes, curves, causes, records. One range and one set of filters hold for every panel; breadcrumbs lead back.
 import { html, useEffect, useMemo, useState } from '../lib.js';
 import { Chart, ChartLegend } from './chart.js';
-import { Empty, ErrorBox, Loading, Menu, Reason, TierLegend, Toggle, useLoad } from '../ui.js';
+import { Empty, ErrorBox, Loading, Menu, Prose, Reason, TierLegend, Toggle, useLoad } from '../ui.js';
 import { Lanes, MarkLegend } from './lanes.js';
 import { at, axisMap, buildLanes, causesOf, curves, explanation, filterRecords, groupLanes, laneRows } from './model.js';
 import { axisNs, axisTime, formatCount, formatNs, formatTime, percent } from '../util.js';
@@ -125,7 +125,7 @@ function Triage({ id, run, data, query }) {
           <td class="num"><button onClick=${() => setCause(on ? null : { reason: one.reason, detail: one.detail })} title="Show only these">${formatCount(one.count)}</button><span class="share" style=${{ width: percent(one.count / inRange.length, 1).replace(' ', '') }}></span></td>
           <td><${Reason} value=${one.reason} /><div class="mono dim" style="overflow-wrap:anywhere;max-width:300px">${one.detail}</div><small class="dim">${one.kind} · ${one.processes.size} ${one.processes.size === 1 ? 'process' : 'processes'}</small></td>
           <td class="num">${formatNs(one.cost, 1)}</td>
-          <td class="why"><b>${why.message}</b> ${why.explanation}${why.remedy ? html`<div><b>What to do:</b> ${why.remedy}</div>` : ''}</td></tr>`; })}</tbody></table></div>`
+          <td class="why"><b>${why.message}</b> <${Prose} text=${why.explanation} />${why.remedy ? html`<div><b>What to do:</b> <${Prose} text=${why.remedy} /></div>` : ''}</td></tr>`; })}</tbody></table></div>`
         : html`<${Empty} title=${records.length ? 'No deopts in this selection' : 'No deopts: every process that was compiled stayed in native code'}>${records.length ? html`<button onClick=${crumbs[0][1]}>Show the whole run</button>` : ''}</${Empty}>`}
     </div>
     <div class="columns wide-left">

@@ -30,9 +30,8 @@ export function RowArea({ controller, onKey, twoNames }) {
     return () => { stop(); controller.watchers.delete(again); disconnect(); observer.disconnect(); };
   }, [controller]);
 
-  const drop = event => {
+  const drop = (event, before = null) => {
     event.preventDefault();
-    const before = dropAt ?? null;
     setDropAt(undefined);
     const moved = event.dataTransfer.getData(ROWS);
     if (moved) { model.move(JSON.parse(moved), before); return; }
@@ -74,11 +73,11 @@ export function RowArea({ controller, onKey, twoNames }) {
   };
   return html`<div class="rows" tabIndex="0" ref=${box} onScroll=${() => controller.draw()} onKeyDown=${onKey} data-testid="rows" aria-label="Waveforms">
     <div class="inner">
-      <div class="names" style=${{ height: `${items.height + 60}px` }} onDragOver=${event => over(event, null)} onDrop=${drop} onDragLeave=${() => setDropAt(undefined)}>
+      <div class="names" style=${{ minHeight: `${items.height + 60}px` }} onDragOver=${event => over(event, null)} onDrop=${event => drop(event)} onDragLeave=${() => setDropAt(undefined)}>
         <div class="axis">${items.length ? 'Signal' : ''}</div>
         ${items.map(item => html`<div key=${item.key} class="row ${item.row.type} ${item.bit === undefined && model.selected.has(item.row.id) ? 'on' : ''} ${dropAt === item.row.id ? 'drop' : ''}" data-row=${item.key}
           style=${{ height: `${item.height}px`, paddingLeft: `${8 + 14 * item.depth}px` }} draggable=${item.bit === undefined && renaming !== item.row.id} title=${item.row.path || item.row.label}
-          onDragStart=${event => dragRow(event, item.row)} onDragOver=${event => over(event, item.row.id)} onDrop=${event => { event.stopPropagation(); drop(event); }}
+          onDragStart=${event => dragRow(event, item.row)} onDragOver=${event => over(event, item.row.id)} onDrop=${event => { event.stopPropagation(); drop(event, item.row.id); }}
           onClick=${event => model.select(item.row.id, event.ctrlKey || event.metaKey, event.shiftKey)} onDblClick=${() => item.bit === undefined && setRenaming(item.row.id)}>
           ${item.bit === undefined && (item.row.type === 'group' || (item.row.type === 'signal' && item.row.width > 1 && item.row.kind === 'bits'))
             ? html`<button class="twist" aria-label=${item.row.open ? 'Close' : 'Open'} onClick=${event => { event.stopPropagation(); toggle(item.row); }}>${item.row.open ? '▼' : '▶'}</button>` : html`<span class="twist"></span>`}
@@ -87,7 +86,7 @@ export function RowArea({ controller, onKey, twoNames }) {
           ${item.row.kind === 'bits' && item.bit === undefined && item.row.width > 1 && item.row.radix !== 'hex' ? html`<span class="radix">${item.row.radix}</span>` : ''}
         </div>`)}
       </div>
-      <div class="vals" style=${{ height: `${items.height + 60}px` }}>
+      <div class="vals" style=${{ minHeight: `${items.height + 60}px` }}>
         <div class="axis" data-testid="cursor-time">${model.cursor === null ? 'Value' : formatTime(model.cursor, 6)}</div>
         ${items.map(item => html`<div key=${item.key} class="row ${item.bit === undefined && model.selected.has(item.row.id) ? 'on' : ''}" style=${{ height: `${item.height}px` }} data-value=${item.key}><${Value} item=${item} controller=${controller} two=${twoNames} /></div>`)}
       </div>
