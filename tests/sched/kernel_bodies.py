@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wasmjit.sched.intrinsics import export, i32, ld8, ld32, ld64, st32, u32
 from wasmjit.sched.kernel.loop import k_wait_set
+from wasmjit.sched.kernel.process import k_fork_begin, k_fork_wait, k_spawn
 from wasmjit.sched.kernel.wheel import k_drive_eps, k_wait_time
 
 # clock generator: ctx +0 net, +4 address of the clock (1 byte), +8 u64 half period in fs
@@ -40,3 +41,48 @@ def copy_body(ctx: i32, frame: i32) -> i32:
         k_drive_eps(ld32(ctx), ctx + 16, 4, ld32(ld32(ctx + 8)))
     k_wait_set(ld32(frame + 4), 0)
     return 0
+
+
+# processes that fork: ctx +0 u32 how many, +4 u32 ended children, +8 u32 table index of the child, +12 u32 done, +16 u32 alive
+
+
+@export
+def fork_all_body(ctx: i32, frame: i32) -> i32:
+    """Fork `how many` children at once and join them."""
+    if ld32(frame):
+        st32(ctx + 12, 1)
+        return 1
+    st32(frame, 1)
+    j = k_fork_begin(0, ld32(ctx))
+    for _ in range(ld32(ctx)):
+        k_spawn(ld32(ctx + 8), ctx, 64)
+    return 1 - k_fork_wait(j)
+
+
+@export
+def fork_each_body(ctx: i32, frame: i32) -> i32:
+    """Fork and join one child after the other."""
+    n = ld32(frame)
+    if n == ld32(ctx):
+        st32(ctx + 12, 1)
+        return 1
+    st32(frame, n + 1)
+    j = k_fork_begin(0, 1)
+    k_spawn(ld32(ctx + 8), ctx, 64)
+    return 1 - k_fork_wait(j)
+
+
+@export
+def child_body(ctx: i32, frame: i32) -> i32:
+    """Sleep, count oneself, end."""
+    if ld32(frame) == 0:
+        st32(frame, 1)
+        alive = ld32(ctx + 20) + 1
+        st32(ctx + 20, alive)
+        if alive > ld32(ctx + 16):
+            st32(ctx + 16, alive)
+        k_wait_time(ld32(frame + 4), 1 + ld32(frame + 4) % 97, 0, 0)
+        return 0
+    st32(ctx + 20, ld32(ctx + 20) - 1)
+    st32(ctx + 4, ld32(ctx + 4) + 1)
+    return 1

@@ -203,15 +203,25 @@ def find_large(total: i32) -> i32:
     return b
 
 
+def last_block(total: i32) -> i32:
+    """The block at the end of the heap, taken off its list, if it is free and large enough; else 0. (The search by size class rounds up and may miss it.)"""
+    b = ld32(ld32(CB_HEAP_LAST) + B_PREV)
+    size = ld32(b + B_SIZE)
+    if (size & BF_FREE) == 0 or (size & SIZE_MASK) < total:
+        return 0
+    bin_remove(b)
+    return b
+
+
 def take_large(total: i32) -> i32:
     """A block of at least `total` bytes (a multiple of 16), or 0."""
     b = find_large(total)
     if b == 0:
-        if grow_heap(total) == 0:
-            return 0
-        b = find_large(total)
+        b = last_block(total)
         if b == 0:
-            return 0
+            if grow_heap(total) == 0:
+                return 0
+            b = last_block(total)
     size = ld32(b + B_SIZE) & SIZE_MASK
     rest = u32(size - total)
     if rest >= MIN_SPLIT:
