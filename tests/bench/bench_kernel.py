@@ -20,9 +20,9 @@ from wasmjit.sched.view import KernelView
 from wasmjit.sched.wasmkernel import WasmKernel
 
 
-def measure(n: int, activations: int, listened: bool) -> tuple[float, KernelView]:
-    """Wall nanoseconds per activation. listened: every counter output also has a (never matching) fan-out entry, so that its change is followed."""
-    engine = Engine()
+def measure(n: int, activations: int, listened: bool, perfmap: bool = False) -> tuple[float, KernelView]:
+    """Wall nanoseconds per activation. perfmap: for `perf record`. listened: every counter output also has a (never matching) fan-out entry, so that its change is followed."""
+    engine = Engine(perfmap=perfmap)
     store = engine.store()
     memory = LinearMemory(store, 1 << 20, 1 << 28)
     table = Table(store, 16)
@@ -58,9 +58,12 @@ def measure(n: int, activations: int, listened: bool) -> tuple[float, KernelView
         w[c >> 2], w[(c + 4) >> 2] = i, ctx + 32
     kernel.call["k_init"]()
     kernel.call["k_run"](1 << 62, 4 * n)
-    t0 = time.perf_counter_ns()
-    kernel.call["k_run"](1 << 62, activations)
-    return (time.perf_counter_ns() - t0) / activations, KernelView(memory)
+    best = 1e9
+    for _ in range(8):  # the best of eight: other load only adds
+        t0 = time.perf_counter_ns()
+        kernel.call["k_run"](1 << 62, activations // 8)
+        best = min(best, (time.perf_counter_ns() - t0) / (activations // 8))
+    return best, KernelView(memory)
 
 
 def main() -> None:

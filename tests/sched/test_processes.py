@@ -281,6 +281,30 @@ def test_wake_of_the_running_process_ends_its_next_wait() -> None:
     assert both(scenario).log == [0, ((0, 0, 0), "end")]
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_store_after_the_wait_was_asked_for_ends_that_wait(ends: bool) -> None:
+    def scenario(w: World) -> None:
+        n = w.net(1)
+
+        def body() -> Gen:
+            w.on(0)
+            w.store(n, 1)
+            w.after(50)
+            if ends:
+                return
+            yield
+            w.log.append(w.now)
+            w.after(2)
+            yield
+            w.log.append(w.now)
+
+        w.process(body, {0: [n]})
+        assert w.run() == cb.REASON_NO_EVENTS
+        w.note(w.call["k_proc_status"](0))
+
+    assert both(scenario).log == ([((0, 0, 0), FINISHED)] if ends else [0, 2, ((2, 0, 0), FINISHED)])
+
+
 def test_wait_queues_are_first_come_first_served_and_forget_the_killed() -> None:
     def scenario(w: World) -> None:
         def waiter(i: int) -> None:

@@ -61,6 +61,7 @@ ST_HELD = 6  # suspended while on the ready queue
 ST_DEAD = 7  # killed while on the ready queue
 ST_DYING = 8  # killed while running
 ST_DORMANT = 9  # llhd.final before k_final
+ST_OVER = 10  # ended while on the ready queue
 
 ARM_TIME = 1
 ARM_DYN = 2
@@ -130,6 +131,7 @@ S_CUR = 28
 S_END = 32
 S_LIVE = 36  # records that still mean something
 S_HOST = 40  # the host wants control here
+S_BUCKET = 44  # its hash bucket
 S_SIZE = 48
 
 # ---- record vector: base, cursor, end --------------------------------------------------------------------------------------------

@@ -304,10 +304,21 @@ def apply_records(base: i32, end: i32) -> None:
                     forced_write_val(net, addr, kind, new)
                 elif old != new:
                     st32(na + N_DRIVER, ld32(r + D_DRIVER))
-                    if flags:
-                        e = note(base, e, na, net, addr, kind, old)
-                    else:
+                    if flags == 0:
                         updates = updates + 1
+                    else:
+                        entry = ld32(na + N_ENTRY)
+                        if ld32(na + N_BYTES) == kind and (entry < base or entry >= e or ld32(entry + D_NET) != net):
+                            # first change of a net driven as a whole (`note` inlined)
+                            st32(na + N_ENTRY, e)
+                            st64(e + D_VAL, old)
+                            if e != r:
+                                st32(e + D_NET, net)
+                                st32(e + D_ADDR, addr)
+                                st32(e + D_KIND, kind)
+                            e = e + D_SIZE
+                        else:
+                            e = note(base, e, na, net, addr, kind, old)
                     store_size(addr, kind, new)
         elif kind == DK_WAKE:
             timed_wake(net, ld32(r + D_VAL))

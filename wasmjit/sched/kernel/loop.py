@@ -118,9 +118,11 @@ from wasmjit.sched.descriptors import (
     S_HOST,
     S_LIVE,
     ST_DEAD,
+    ST_DONE,
     ST_DORMANT,
     ST_HELD,
     ST_KILLED,
+    ST_OVER,
     ST_READY,
     ST_RUNNING,
     ST_WAITING,
@@ -197,6 +199,9 @@ def drop_ready(p: i32) -> None:
     if state == ST_DEAD:
         st32(p + P_STATE, ST_KILLED)
         recycle(p)
+    elif state == ST_OVER:
+        st32(p + P_STATE, ST_DONE)
+        recycle(p)
     elif state == ST_HELD:
         st32(p + P_STATE, ST_WAITING)
         st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_DEFERRED)
@@ -241,6 +246,7 @@ def stop_reason() -> i32:
     return REASON_STOP
 
 
+@inline
 def leave() -> None:
     """Nothing runs any more."""
     st32(CB_CUR, 0)
@@ -296,12 +302,18 @@ def run_slot() -> i32:
 # ---- (1) and (2) ------------------------------------------------------------------------------------------------------------------
 
 
+@inline
 def begin_slot() -> None:
-    """Counters and limits of a new slot."""
+    """Counters of a new slot."""
     st64(CB_C_SLOTS, ld64(CB_C_SLOTS) + 1)
     st32(CB_ROUNDS, 0)
-    n = ld32(CB_STEP_SLOTS) + 1
-    st32(CB_STEP_SLOTS, n)
+    st32(CB_STEP_SLOTS, ld32(CB_STEP_SLOTS) + 1)
+
+
+@inline
+def longest_step() -> None:
+    """Keep the most slots seen in one time step."""
+    n = ld32(CB_STEP_SLOTS)
     if n > ld64(CB_C_MAX_SLOTS):
         st64(CB_C_MAX_SLOTS, n)
 
@@ -366,6 +378,7 @@ def apply_mixed() -> None:
 
 def end_step() -> i32:
     """What is due when a time step has no more events: 0, or the reason to return first."""
+    longest_step()
     want = ld32(CB_HOST_WANT)
     if want & HOST_READ_WRITE:
         st32(CB_HOST_WANT, want & ~HOST_READ_WRITE)
@@ -428,8 +441,9 @@ def next_slot(until: i64) -> i32:
     return 0
 
 
-def over_limit() -> i32:
-    """Whether a limit is hit before the next slot."""
+def hit_limit() -> i32:
+    """A limit may be hit: whether it is."""
+    longest_step()
     limit = ld32(CB_MAX_DELTAS)
     if limit and ld32(CB_STEP_SLOTS) > limit:
         k_limit(LIMIT_DELTAS, 0)
@@ -448,10 +462,11 @@ def k_run(until: i64, budget: i64) -> i32:
         if reason:
             return reason
         if ld32(CB_FINISH):
+            longest_step()
             if ld32(CB_CHANGED_N) and k_trace_flush() == 0:
                 return REASON_RING
             return REASON_FINISHED
-        if over_limit():
+        if (ld32(CB_STEP_SLOTS) > ld32(CB_MAX_DELTAS) or ld64(CB_MAX_STEPS)) and hit_limit():
             return REASON_LIMIT
         reason = next_slot(until)
         if reason:

@@ -79,6 +79,7 @@ from wasmjit.sched.descriptors import (
     ST_FREE,
     ST_HELD,
     ST_KILLED,
+    ST_OVER,
     ST_READY,
     ST_RUNNING,
     ST_WAITING,
@@ -353,12 +354,22 @@ def activation_over(p: i32, status: i32) -> None:
     while status == STATUS_DEOPT:
         st64(CB_C_DEOPTS, ld64(CB_C_DEOPTS) + 1)
         status = h_deopt(ld32(p + P_ID))
-    if ld32(p + P_STATE) == ST_DYING:
+    state = ld32(p + P_STATE)
+    if state == ST_DYING:
         disarm(p)
         st32(p + P_ARMED, 0)
         drop_frames(p)
         st32(p + P_STATE, ST_KILLED)
         recycle(p)
+    elif state == ST_READY:
+        # its own store has ended the wait it had just asked for: it is on the ready queue already
+        if status == STATUS_DONE:
+            process_end(p, ST_OVER)
+            drop_frames(p)
+        else:
+            disarm(p)
+            if status != STATUS_WAIT:
+                k_fault(FAULT_STATUS, 0)
     elif status == STATUS_DONE:
         process_end(p, ST_DONE)
         drop_frames(p)

@@ -1,6 +1,6 @@
 """Waking: the ready queue and the dirty regions.
 
-A process is on the ready queue at most once (state READY, HELD or DEAD). What a wake-up has to undo beyond the usual is in P_ARMED.
+A process is on the ready queue at most once (state READY, HELD, DEAD or OVER). What a wake-up has to undo beyond the usual is in P_ARMED.
 """
 
 from __future__ import annotations

@@ -42,17 +42,15 @@ from wasmjit.sched.kernel.wheel import waiting_proc
 NODES_PER_POOL = 64
 
 
+def load_odd(addr: i32, n: i32) -> i64:
+    """3, 5, 6 or 7 bytes, zero-extended."""
+    return ld64(addr) & (u64(0xFFFFFFFFFFFFFFFF) >> (64 - n * 8))
+
+
+@inline
 def load_bytes(addr: i32, n: i32) -> i64:
     """1 to 8 bytes, zero-extended."""
-    if n == 1:
-        return ld8_64(addr)
-    if n == 4:
-        return ld32_64(addr)
-    if n == 8:
-        return ld64(addr)
-    if n == 2:
-        return ld16_64(addr)
-    return ld64(addr) & (u64(0xFFFFFFFFFFFFFFFF) >> (64 - n * 8))
+    return ld8_64(addr) if n == 1 else ld32_64(addr) if n == 4 else ld64(addr) if n == 8 else ld16_64(addr) if n == 2 else load_odd(addr, n)
 
 
 def mem_equal(a: i32, b: i32, n: i32) -> i32:

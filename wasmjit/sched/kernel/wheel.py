@@ -57,6 +57,7 @@ from wasmjit.sched.descriptors import (
     P_SIZE,
     P_SLOT,
     S_BASE,
+    S_BUCKET,
     S_CUR,
     S_DELTA,
     S_EPS,
@@ -198,11 +199,12 @@ def sift_down(i: i32, s: i32) -> None:
     st32(s + S_INDEX, i)
 
 
+@inline
 def set_top() -> None:
+    top: i64 = NEVER
     if ld32(CB_HEAP_N):
-        st64(CB_TOP_FS, ld64(ld32(ld32(CB_HEAP_ARR)) + S_FS))
-    else:
-        st64(CB_TOP_FS, NEVER)
+        top = ld64(ld32(ld32(CB_HEAP_ARR)) + S_FS)
+    st64(CB_TOP_FS, top)
 
 
 @inline
@@ -225,6 +227,7 @@ def rehash() -> None:
     for i in range(ld32(CB_HEAP_N)):
         s = ld32(arr + i * 4)
         b = slot_hash(ld64(s + S_FS), ld32(s + S_DELTA), ld32(s + S_EPS))
+        st32(s + S_BUCKET, b)
         st32(s + S_HASH_NEXT, ld32(b))
         st32(b, s)
 
@@ -261,6 +264,7 @@ def slot_new(fs: i64, delta: i32, eps: i32) -> i32:
     st32(s + S_LIVE, 0)
     st32(s + S_HOST, 0)
     b = slot_hash(fs, delta, eps)
+    st32(s + S_BUCKET, b)
     st32(s + S_HASH_NEXT, ld32(b))
     st32(b, s)
     st32(CB_HEAP_N, n + 1)
@@ -283,7 +287,7 @@ def slot_unqueue(s: i32) -> None:
     set_top()
     if ld32(CB_SLOT_LAST) == s:
         st32(CB_SLOT_LAST, 0)
-    b = slot_hash(ld64(s + S_FS), ld32(s + S_DELTA), ld32(s + S_EPS))
+    b = ld32(s + S_BUCKET)
     if ld32(b) == s:
         st32(b, ld32(s + S_HASH_NEXT))
         return
