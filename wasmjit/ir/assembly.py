@@ -166,7 +166,7 @@ def _parse_format(text: str) -> list[tuple[Any, ...]]:
 def read_attr(p: Parser, kind: AttrKind, name: str) -> Any:
     k = kind.kind
     if k == "int":
-        return p.integer(name)
+        return p.integer(f"an integer ({name})")
     if k == "bool":
         if not p.accept_word("true"):
             p.expect_word("false")

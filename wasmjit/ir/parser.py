@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import re
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -61,6 +62,12 @@ class OpState:
         self.result_count = result_count  # number of names on the left of `=`
         self.tail_start = -1
         self.tail: tuple[int, Any] | None = None
+
+
+def _make_room() -> None:
+    """Lets Python recurse as deep as MAX_DEPTH levels of nesting need (about five calls a level)."""
+    if sys.getrecursionlimit() < 8000:
+        sys.setrecursionlimit(8000)
 
 
 class _TooManyErrors(Exception):
@@ -298,7 +305,11 @@ class Parser(AttrReader):
             self.expect(">")
         if self.accept("(") and not self.accept(")"):
             while True:
-                st.regions.append(self.region(lazy=spec is not None and spec.lazy))
+                begin = self.ws()
+                region = self.region(lazy=spec is not None and spec.lazy)
+                # A declaration has an empty region in the generic form, and none in the custom one.
+                if spec is None or "symbol" not in spec.traits or skip_space(self.text, begin + 1) != self.pos - 1:
+                    st.regions.append(region)
                 if not self.accept(","):
                     break
             self.expect(")")
@@ -396,6 +407,7 @@ class Parser(AttrReader):
 
     def _force(self, region: Region, start: int, scope: Scope, args: Sequence[tuple[str, Type]], implicit: str) -> list[Block]:
         collecting = gc.isenabled()
+        _make_room()
         with self.lock:
             # Only allocation happens here; the collector would walk the growing tree over and over.
             gc.disable()
@@ -500,10 +512,10 @@ class Parser(AttrReader):
 
         names: list[str] = []
         at: Scope | None = scope
-        while at is not None and len(names) < 5000:
+        while at is not None and len(names) < 2000:
             names += [n for n in at if n not in at.pending]
             at = at.parent
-        close = difflib.get_close_matches(name, names[:5000], 1)
+        close = difflib.get_close_matches(name, names[:2000], 1)
         return f"did you mean '{close[0]}'?" if close else "values must be defined in this body or an enclosing one"
 
     def block_header(self, region: Region) -> Block:
@@ -579,7 +591,8 @@ class Parser(AttrReader):
 
     def _recover(self, e: ParseError, start: int) -> None:
         """Notes an error and goes on after the statement; what it would have defined counts as defined, with any type."""
-        self.errors.append(e.diagnostic)
+        if e.diagnostic not in self.errors:
+            self.errors.append(e.diagnostic)
         if len(self.errors) >= MAX_ERRORS:
             raise _TooManyErrors from None
         m = re.compile(r"(?:%[\w$.-]+(?::[0-9]+)?(?:[ \t]*,[ \t]*)?)+(?=[ \t]*=)", re.ASCII).match(self.text, start)
@@ -596,6 +609,7 @@ class Parser(AttrReader):
     def top(self) -> Op:
         """The whole text: its module, or an implicit one around its ops."""
         gc_on = gc.isenabled()
+        _make_room()
         gc.disable()
         try:
             root = self._guarded(self._top)

@@ -147,7 +147,9 @@ def attr_text(value: Any, t: Type | None = None) -> str:
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, int):
-        return f"{value} : {t if isinstance(t, (IntType, IndexType)) else 'i64'}"
+        # Python refuses to make decimal text of very long integers.
+        digits = str(value) if value.bit_length() < 12000 else hex(value)
+        return f"{digits} : {t if isinstance(t, (IntType, IndexType)) else 'i64'}"
     if isinstance(value, float):
         return _float(value, t)
     if isinstance(value, str):

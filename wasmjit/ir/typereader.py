@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from wasmjit.ir.scanner import BARE, STRING, Scanner
+from wasmjit.ir.scanner import BARE, STRING, Scanner, to_int
 from wasmjit.ir.types import (
     INDEX,
     FloatType,
@@ -179,7 +179,7 @@ class TypeReader(Scanner):
         out: list[int] = []
         while m := _DIM.match(self.text, self.ws()):
             self.pos = m.end()
-            out.append(-1 if m[1] == "?" else int(m[1]))
+            out.append(-1 if m[1] == "?" else to_int(m[1]))
         return out
 
     def angle_types(self, prefix: str = "") -> list[Type]:

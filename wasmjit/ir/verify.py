@@ -278,7 +278,9 @@ def _results_of(kinds: tuple[str, ...]) -> Callable[[Verifier, Op], None]:
             got = tuple(x.type for x in op.operands)
         want: tuple[Type, ...]
         t = parent.attrs.get("function_type")
-        if isinstance(t, FunctionType):
+        if op.name in ("llhd.wait", "llhd.halt") and parent.name != "llhd.process":
+            want = ()
+        elif isinstance(t, FunctionType):
             want = t.results
         elif isinstance(t, LLVMFuncType):
             want = () if isinstance(t.result, LLVMVoidType) else (t.result,)
@@ -286,6 +288,8 @@ def _results_of(kinds: tuple[str, ...]) -> Callable[[Verifier, Op], None]:
             want = tuple(x[2] for x in parent.attrs.get("ports", ()) if x[0] == "out")
         elif parent.name == "llvm.mlir.global":
             want = (parent.attrs["global_type"],)
+        elif parent.name == "llhd.global_signal":
+            want = (parent.attrs["type"],)
         elif parent.name == "seq.initial":
             want = tuple(getattr(r.type, "elem", r.type) for r in parent.results)
         else:

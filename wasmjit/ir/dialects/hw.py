@@ -271,7 +271,8 @@ def _ports_of_modty(op: Op) -> None:
             if q.accept(">"):
                 break
             q.expect(",")
-    op.attrs["ports"] = ports
+    op.attrs.pop("per_port_attrs", None)
+    op.attrs = {("ports" if k == "module_type" else k): (ports if k == "module_type" else v) for k, v in op.attrs.items()}
 
 
 _MODULE = "isolated graph symbol"

@@ -75,7 +75,8 @@ def _constant_time(p: Parser, st: OpState) -> None:
     st.results = [TIME]
 
 
-@syntax("llhd.sig llhd.output", "init", results="result")
+@syntax("llhd.output", "value time", results="result")
+@syntax("llhd.sig", "init", results="result")
 def _sig(p: Parser, st: OpState) -> None:
     """`%init : T`, with `name "x"` or the older `"x"` in front, or `: <T>` / `: !llhd.ref<T>` at the end. `llhd.output` is a sig driven by `init` (`after %t`)."""
     if p.accept_word("name") or p.peek('"'):

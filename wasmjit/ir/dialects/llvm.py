@@ -504,9 +504,9 @@ def _extractvalue(p: Parser, st: OpState) -> None:
     st.results = [member]
 
 
-@syntax("llvm.insertvalue", "value container", results="res")
+@syntax("llvm.insertvalue", "container value", results="res")
 def _insertvalue(p: Parser, st: OpState) -> None:
-    """`%v, %aggregate[0, 1] : T` (operands: the generic form has container first; the groups are named)."""
+    """`%v, %aggregate[0, 1] : T` (operands: container, value, as in the generic form)."""
     value = p.ssa()
     p.expect(",")
     name = p.ssa()
