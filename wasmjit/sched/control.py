@@ -91,7 +91,6 @@ CB_FORCES = 304
 CB_EMERGENCY = 308  # where frames go when memory is exhausted
 CB_LIVE_DYN = 312  # dynamic processes alive
 CB_PEAK_DYN = 316
-CB_SETTLE_BACK = 320  # feedback passes of the current settling
 CB_APPLYING = 324  # slot of the heap being applied, 0 for the fast vectors
 
 # ---- counters (u64 each) --------------------------------------------------------------------------------------------------

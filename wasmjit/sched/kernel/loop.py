@@ -127,6 +127,7 @@ from wasmjit.sched.descriptors import (
     ST_RUNNING,
     ST_WAITING,
     V_CUR,
+    V_END,
 )
 from wasmjit.sched.intrinsics import call_indirect_i_v, call_indirect_ii_i, export, i32, i64, inline, ld32, ld64, memcpy, st32, st64, u32
 from wasmjit.sched.kernel.apply import apply_records
@@ -322,11 +323,11 @@ def apply_vector(v: i32) -> None:
     """Phase 2 for a fast vector: swapped with the spare one first, so that its records may be followed by new ones."""
     base = ld32(v)
     cur = ld32(v + V_CUR)
-    end = ld32(v + 8)
+    end = ld32(v + V_END)
     spare = ld32(CB_SPARE_BASE)
     st32(v, spare)
     st32(v + V_CUR, spare)
-    st32(v + 8, ld32(CB_SPARE_END))
+    st32(v + V_END, ld32(CB_SPARE_END))
     st32(CB_SPARE_BASE, base)
     st32(CB_SPARE_END, end)
     begin_slot()
