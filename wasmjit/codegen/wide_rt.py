@@ -21,6 +21,7 @@ from wasmjit.sched.intrinsics import (
     ld32_64,
     ld64,
     memcpy,
+    memory_size,
     memset,
     mulhi64,
     popcnt64,
@@ -475,3 +476,29 @@ def w_fromf(d: i32, x: f64, w: i32, is_signed: i32) -> None:
         w_put64(d, exp - 52, mant, 53)
     if negative:
         w_neg(d, d, w)
+
+
+@export
+def w_setbits(addr: i32, bit: i32, val: i64, width: i32) -> None:
+    """Stores `width` <= 64 bits at bit offset `bit` from addr; touches only the bytes that hold them."""
+    left = width
+    while left > 0:
+        p = addr + (bit >> 3)
+        s = bit & 7
+        k = 8 - s
+        k = select(left < k, left, k)
+        mask = ((1 << k) - 1) << s
+        st8(p, (ld8(p) & u32(~mask)) | ((u32(val << u64(s)) & 255) & mask))
+        val = val >> u64(k)
+        bit += k
+        left -= k
+
+
+@export
+def w_bad(ptr: i64, n: i64, lo: i32) -> i32:
+    """Whether n bytes at the low half of a pointer are outside of guest memory, which begins at `lo`."""
+    a = ptr & 0xFFFFFFFF
+    end = u64(memory_size()) << u64(16)
+    if a < u64(lo) or n > end or a + n > end:
+        return 1
+    return 0

@@ -1,0 +1,289 @@
+"""MIR bodies → bytes of one wasm module.
+
+    data = compile_bodies(bodies, link)
+
+The module imports `env.memory`, `env.table`, `env.sp`, kernel and runtime functions under `k`, `h.svc`, `h.fault` and `h.fmath`, and puts its
+functions into the table at the slots that `Link.table_index` names, when it is instantiated. Calls between functions of one module are direct, all
+others go through the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..sem.analysis import is_static_alloca
+from ..sem.mir import Body, CallS, Ty, Wait
+from . import calls, floats, images, ints, memory, wide
+from . import wasm as W
+from .emit import Emitter, Unsupported, function_type
+
+__all__ = ["KERNEL", "KernelType", "Link", "SimpleLink", "Unsupported", "compile_bodies", "function_type"]
+
+_REGISTERED = (calls, floats, images, ints, memory, wide)
+
+
+class KernelType(Protocol):
+    """Signature of an export of the kernel or the runtime library: 'i32', 'i64', 'f64'; result '' for none."""
+
+    @property
+    def params(self) -> Sequence[str]: ...
+
+    @property
+    def result(self) -> str: ...
+
+
+class Link(Protocol):
+    """What compiled code has to know of the run."""
+
+    guest_lo: int
+    """First address that guest code may use."""
+    mem_end_addr: int | None
+    """Address of a u32 that holds the size of memory in bytes; None: `memory.size` is used."""
+    deopt_flag_addr: int | None
+    """Address of a u32: when it is not 0, suspending code returns DEOPT at its entry and at resume points. None: no such polls."""
+    stack_limit: int | None
+    """Lowest address of the shadow stack; None: not checked."""
+    func_records: int | None
+    """Address of the records of functions by function index (`calls.REC_*`); None: calls through pointers are not supported."""
+    func_count: int
+
+    def table_index(self, key: str) -> int:
+        """Slot of a body in the function table."""
+
+    def frame_size(self, key: str) -> int:
+        """Bytes of the frame of a process or coroutine."""
+
+    def const_image(self, data: bytes) -> int:
+        """Address of memory that always holds `data`, followed by at least 16 readable bytes."""
+
+    def sig_id(self, params: tuple[Ty, ...], results: tuple[Ty, ...]) -> int:
+        """Number (not 0) of a function signature, as in the records of functions."""
+
+    def kernel_type(self, name: str) -> KernelType:
+        """Signature of a function that `rt` operations call. Raises KeyError."""
+
+
+@dataclass
+class SimpleLink:
+    """A `Link` from plain tables, enough for most users."""
+
+    guest_lo: int
+    slots: dict[str, int] = field(default_factory=dict)
+    frame_sizes: dict[str, int] = field(default_factory=dict)
+    kernel: dict[str, KernelType] = field(default_factory=dict)
+    place_image: Callable[[bytes], int] | None = None
+    mem_end_addr: int | None = None
+    deopt_flag_addr: int | None = None
+    stack_limit: int | None = None
+    func_records: int | None = None
+    func_count: int = 0
+    images: dict[bytes, int] = field(default_factory=dict)
+    signatures: dict[tuple[tuple[Ty, ...], tuple[Ty, ...]], int] = field(default_factory=dict)
+
+    def table_index(self, key: str) -> int:
+        return self.slots[key]
+
+    def frame_size(self, key: str) -> int:
+        return self.frame_sizes[key]
+
+    def const_image(self, data: bytes) -> int:
+        at = self.images.get(data)
+        if at is None:
+            if self.place_image is None:
+                raise Unsupported("a constant image without a place for it")
+            at = self.images[data] = self.place_image(data)
+        return at
+
+    def sig_id(self, params: tuple[Ty, ...], results: tuple[Ty, ...]) -> int:
+        return self.signatures.setdefault((params, results), len(self.signatures) + 1)
+
+    def kernel_type(self, name: str) -> KernelType:
+        return self.kernel[name]
+
+
+_T = {"i": W.I32, "l": W.I64, "d": W.F64}
+
+
+def _sig(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    params, _, results = text.partition(">")
+    return tuple(_T[c] for c in params), tuple(_T[c] for c in results)
+
+
+KERNEL: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    name: _sig(text)
+    for name, text in {
+        "k_drive": "iiillii", "k_drive_eps": "iiil", "k_drive_delta": "iiil", "k_drive_mem": "iiiilii", "k_drive_bits": "iiiillii",
+        "k_store_net": "iiil", "k_store_net_mem": "iiii", "k_net_changed": "i",
+        "k_wait_set": "ii", "k_wait_dyn": "iiiii", "k_wait_time": "ilii",
+        "k_spawn": "iii>i", "k_frame_new": "i>i", "k_frame_free": "i", "k_alloc": "i>i", "k_free": "i",
+        "w_trim": "ii", "w_add": "iiii", "w_sub": "iiii", "w_bit": "iiiii", "w_mulhi": "ll>l", "w_mul": "iiii", "w_neg": "iii", "w_div": "iiiiii",
+        "w_get64": "iii>l", "w_put64": "iili", "w_getbits": "iiii", "w_putbits": "iiii", "w_shl": "iiii", "w_shr": "iiiii", "w_sext": "iiii",
+        "w_lt": "iiii>i", "w_ne": "iii>i", "w_popcount": "ii>i", "w_ctlz": "ii>i", "w_cttz": "ii>i", "w_tof": "ii>d", "w_fromf": "idii",
+        "w_setbits": "iili", "w_bad": "lli>i",
+    }.items()
+}  # fmt: skip
+"""(parameters, results) of the kernel and `wide_rt` functions that code calls by itself."""
+
+_HOST = {"svc": _sig("ii>i"), "fault": _sig("il"), "fmath": _sig("idd>d")}
+
+_WIDE = tuple(n for n in KERNEL if n.startswith("w_"))
+_CODE_NEEDS: dict[str, tuple[str, ...]] = {
+    "drv": ("k_drive", "k_drive_eps", "k_drive_delta", "k_drive_mem"),
+    "drvref": ("k_drive", "k_drive_mem", "k_drive_bits", "w_setbits", "w_bad"),
+    "st": ("k_store_net", "k_store_net_mem"),
+    "memcpy": ("k_store_net_mem", "w_bad"),
+    "memmove": ("k_store_net_mem", "w_bad"),
+    "memset": ("k_store_net_mem", "w_bad", "k_alloc", "k_free"),
+    "netstore": ("k_net_changed",),
+    "spawn": ("k_spawn",),
+    "alloca": ("k_alloc", "k_free"),
+}
+
+
+class ModuleEmitter:
+    """One module in the making: imports, function indices, types."""
+
+    def __init__(self, bodies: Sequence[Body], link: Link) -> None:
+        self.link = link
+        self.builder = b = W.ModuleBuilder()
+        self._calls: dict[tuple[str, str], bytes] = {}
+        self._dynamic: dict[str, bool] = {}
+        b.import_memory("env", "memory", 1)
+        b.import_table("env", "table", 0)
+        self.sp = b.import_global("env", "sp", W.I32, True)
+        self._import("h", "fault", _HOST["fault"])
+        self._imports(bodies)
+        self.index: dict[str, int] = {}
+        for body in bodies:
+            self.index[body.key] = b.declare_func(*body_type(body), body.name or body.key)
+
+    def _import(self, module: str, name: str, sig: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+        i = self.builder.import_func(module, name, *sig)
+        self._calls[module, name] = b"\x10" + W.uleb(i)
+
+    def _imports(self, bodies: Sequence[Body]) -> None:
+        """Imports what the bodies may call: all imports come before the first function."""
+        codes: set[str] = set()
+        runtime: set[str] = set()
+        kernel: set[str] = set()
+        wide_values = False
+        for body in bodies:
+            for blk in body.blocks:
+                for op in blk.ops:
+                    code = op.code
+                    codes.add(code)
+                    if code == "rt":
+                        runtime.add(op.attr)
+                    elif not wide_values:
+                        for v in op.dsts or op.args:
+                            t = v.ty
+                            if t.size > 64 or t.kind == "a":
+                                wide_values = True
+                                break
+                        else:
+                            # A narrow result of wide operands.
+                            wide_values = any(a.ty.size > 64 or a.ty.kind == "a" for a in op.args)
+                term = blk.term
+                if isinstance(term, Wait):
+                    kernel |= {"k_wait_set", "k_wait_dyn", "k_wait_time"}
+                elif isinstance(term, CallS):
+                    kernel |= {"k_frame_new", "k_frame_free"}
+        for code in codes & _CODE_NEEDS.keys():
+            kernel.update(_CODE_NEEDS[code])
+        if wide_values:
+            kernel.update(_WIDE)
+        for name in sorted(kernel):
+            self._import("k", name, KERNEL[name])
+        for name in sorted(runtime - kernel):
+            self._import("k", name, self.kernel_type(name))
+        if "svc" in codes:
+            self._import("h", "svc", _HOST["svc"])
+        if codes & {"frem", "fmath"}:
+            self._import("h", "fmath", _HOST["fmath"])
+
+    def kernel_type(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Wasm types of a function called by `rt`."""
+        known = KERNEL.get(name)
+        if known is not None:
+            return known
+        try:
+            t = self.link.kernel_type(name)
+        except KeyError:
+            raise Unsupported(f"no runtime function {name}") from None
+        return tuple(_NAMED[p] for p in t.params), (_NAMED[t.result],) if t.result else ()
+
+    def call(self, module: str, name: str) -> bytes:
+        """A call of an import."""
+        return self._calls[module, name]
+
+    def call_indirect(self, params: tuple[int, ...], results: tuple[int, ...]) -> bytes:
+        """A call through the table; the i32 slot is on top."""
+        return b"\x11" + W.uleb(self.builder.add_type(params, results)) + b"\x00"
+
+    def call_key(self, key: str, params: tuple[Ty, ...], results: tuple[Ty, ...]) -> bytes:
+        """A call of a function body, the arguments being on the stack."""
+        own = self.index.get(key)
+        if own is not None:
+            return b"\x10" + W.uleb(own)
+        return W.i32_const(self.link.table_index(key)) + self.call_indirect(*function_type(params, results))
+
+    def has_dynamic_alloca(self, body: Body) -> bool:
+        known = self._dynamic.get(body.key)
+        if known is None:
+            known = any(op.code == "alloca" and not is_static_alloca(body, op) for b in body.blocks for op in b.ops)
+            self._dynamic[body.key] = known
+        return known
+
+
+_NAMED = {"i32": W.I32, "i64": W.I64, "f64": W.F64}
+
+
+def body_type(body: Body) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Wasm (parameters, results) of the function of a body (docs/internals.md §4)."""
+    if body.kind == "function":
+        return function_type(tuple(p.ty for p in body.params), body.results)
+    return ((W.I32,), ()) if body.kind == "region" else ((W.I32, W.I32), (W.I32,))
+
+
+def compile_bodies(bodies: Iterable[Body], link: Link, *, names: bool = True) -> bytes:
+    """The module of these bodies. Raises `Unsupported` (with the body's key) when one cannot be compiled."""
+    todo = list(bodies)
+    for body in todo:
+        _check_size(body)
+    mod = ModuleEmitter(todo, link)
+    for body in todo:
+        e = Emitter(body, mod)
+        try:
+            local_types, code = e.code()
+        except Unsupported as x:
+            raise Unsupported(f"{body.key}: {x}") from None
+        mod.builder.define_func(mod.index[body.key], local_types, code)
+    for slot, funcs in _runs({link.table_index(b.key): mod.index[b.key] for b in todo}):
+        mod.builder.add_elem(slot, funcs)
+    return mod.builder.finish(names=names)
+
+
+def _runs(slots: dict[int, int]) -> list[tuple[int, list[int]]]:
+    """Function indices at consecutive slots."""
+    out: list[tuple[int, list[int]]] = []
+    for slot in sorted(slots):
+        if out and out[-1][0] + len(out[-1][1]) == slot:
+            out[-1][1].append(slots[slot])
+        else:
+            out.append((slot, [slots[slot]]))
+    return out
+
+
+MAX_VALUES = 900
+"""Wasm engines limit functions to 1000 parameters or results."""
+
+
+def _check_size(body: Body) -> None:
+    if body.kind == "function":
+        params, results = body_type(body)
+        if max(len(params), len(results)) > MAX_VALUES:
+            raise Unsupported(f"{body.key}: {len(params)} parameters and {len(results)} results")
+
+
