@@ -10,6 +10,7 @@ from typing import Any
 import wasmtime as wt
 
 from wasmjit.codegen import wide_rt
+from wasmjit.codegen.binaryen import optimize
 from wasmjit.codegen.emit import in_memory
 from wasmjit.codegen.floats import FMATH_NAMES
 from wasmjit.codegen.kernelc import compile_kernel
@@ -52,7 +53,7 @@ class Machine:
     def __init__(self, pages: int = 16, **link: Any) -> None:
         self.store = wt.Store(engine())
         self.memory = wt.Memory(self.store, wt.MemoryType(wt.Limits(pages, None)))
-        self.table = wt.Table(self.store, wt.TableType(wt.ValType.funcref(), wt.Limits(64, None)), None)
+        self.table = wt.Table(self.store, wt.TableType(wt.ValType.funcref(), wt.Limits(256, None)), None)
         self.sp = wt.Global(self.store, wt.GlobalType(wt.ValType.i32(), True), wt.Val.i32(STACK_TOP))
         self.image_top = IMAGES
         self.brk = HEAP
@@ -133,7 +134,7 @@ class Machine:
             return wt.Func(self.store, wt.FuncType([i32, f64, f64], [f64]), host_fmath)
         return wt.Func(self.store, wt.FuncType([i32, i32], [i32]), lambda site, buf: self.services[site](buf))
 
-    def load(self, *bodies: Body) -> None:
+    def load(self, *bodies: Body, optimise: bool = False) -> None:
         for b in bodies:
             if b.key not in self.link.slots:
                 self.link.slots[b.key] = self.next_slot
@@ -142,6 +143,8 @@ class Machine:
             if b.frame is not None:
                 self.link.frame_sizes[b.key] = b.frame.size
         self.module = compile_bodies(bodies, self.link)
+        if optimise:
+            self.module = optimize(self.module)
         module = wt.Module(engine(), self.module)
         imports: list[Any] = []
         for i in module.imports:
