@@ -6,6 +6,9 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MAX_TIME = 9 * 10**18
+"""Latest simulation time (fs; 2.5 hours) that requests and waveforms may name: below 2**63, and exact as a double as JSON Schema tools read it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

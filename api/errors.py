@@ -52,6 +52,22 @@ def error_response(status: int, error: str, hint: str | None = None, errors: lis
     return json_response(body, status, headers)
 
 
+def allowed_methods(app: FastAPI, request: Request) -> list[str]:
+    """Methods of the described resources at the path of a request; [] when there is none."""
+    found: set[str] = set()
+    for path, operations in app.openapi()["paths"].items():
+        parts, asked = path.split("/"), request.url.path.split("/")
+        if len(parts) == len(asked) and all(part == given or (part.startswith("{") and given) for part, given in zip(parts, asked, strict=True)):
+            found.update(method.upper() for method in operations)
+    return sorted(found)
+
+
+def not_allowed(methods: list[str]) -> Response:
+    """405 with the methods that are."""
+    allow = ", ".join(methods)
+    return error_response(405, "the resource does not support this method", f"it supports {allow}", headers={"allow": allow})
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Give every way to fail the uniform shape."""
 
@@ -60,7 +76,9 @@ def install_error_handlers(app: FastAPI) -> None:
         return error_response(error.status, error.error, error.hint)
 
     @app.exception_handler(HTTPException)
-    async def on_http_error(_request: Request, error: HTTPException) -> Response:
+    async def on_http_error(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            return not_allowed(allowed_methods(app, request))
         return error_response(error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
     @app.exception_handler(RequestValidationError)

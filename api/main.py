@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, Response
 
 from wasmjit_api.config import Settings, is_loopback
 from wasmjit_api.context import Context
-from wasmjit_api.errors import error_response, install_error_handlers
+from wasmjit_api.errors import allowed_methods, error_response, install_error_handlers, not_allowed
 from wasmjit_api.events import Hub
 from wasmjit_api.launch import Launcher
 from wasmjit_api.logs import LogCache
@@ -63,7 +63,10 @@ def create_app(settings: Settings) -> FastAPI:
     install_error_handlers(app)
 
     @app.get("/api/{rest:path}", include_in_schema=False)
-    def unknown(rest: str) -> Response:
+    def unknown(request: Request, rest: str) -> Response:
+        methods = allowed_methods(app, request)
+        if methods:
+            return not_allowed(methods)
         return error_response(404, f"no such resource: /api/{rest[:100]}", "GET /api/openapi.json describes what there is")
 
     @app.get("/{path:path}", include_in_schema=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from wasmjit_api.config import MAX_TIME
 
 
 class Open(BaseModel):
@@ -191,7 +193,7 @@ class LaunchRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     design: str = Field(min_length=1, max_length=1000, description="path below the configured folder, from GET /api/designs")
     mode: Literal["interpret", "compile"] = "compile"
-    plusargs: list[str] = Field(default_factory=list, max_length=32)
-    max_time_fs: int | None = Field(None, ge=1, lt=2**63)
+    plusargs: list[Annotated[str, Field(pattern=r"^\+[!-~]{1,400}$")]] = Field(default_factory=list, max_length=32, description="+name or +name=value")
+    max_time_fs: int | None = Field(None, ge=1, le=MAX_TIME)
     hot_threshold: int | None = Field(None, ge=0, le=1_000_000_000)
     force_deopt: str | None = Field(None, max_length=200, pattern=r"^(all|every:[0-9]{1,9}|process:[A-Za-z0-9_.$/-]{1,150})$")

@@ -10,6 +10,7 @@ from fastapi import Path as PathParameter
 from starlette.responses import Response
 
 from wasmjit_api import models
+from wasmjit_api.config import MAX_TIME
 from wasmjit_api.context import Context, Limit, Offset, RunId
 from wasmjit_api.errors import ApiError, documented, json_response
 from wasmjit_api.reasons import allow_list, explain, reason_table
@@ -43,8 +44,8 @@ def router(ctx: Context) -> APIRouter:
         reason: Annotated[str, Query(max_length=100)] = "",
         process_id: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
         axis: Annotated[Literal["sim", "wall"], Query(description="what begin and end mean: fs of simulation or ns of wall time")] = "sim",
-        begin: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
-        end: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        begin: Annotated[int | None, Query(ge=0, le=MAX_TIME)] = None,
+        end: Annotated[int | None, Query(ge=0, le=MAX_TIME)] = None,
         brief: Annotated[bool, Query(description="leave the frames out")] = False,
         limit: Limit = 100,
         offset: Offset = 0,

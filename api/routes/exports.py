@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
+from wasmjit_api.config import MAX_TIME
 from wasmjit_api.context import Context, RunId, Time
 from wasmjit_api.errors import ApiError, documented
 from wasmjit_api.export import gtkw_text, perfetto_events, surfer_commands, timeline_vcd, write_selection
@@ -54,8 +55,7 @@ def router(ctx: Context) -> APIRouter:
         form: Annotated[Literal["vcd", "fst"], Query(description="file format")] = "vcd",
     ) -> Response:
         """The chosen signals between two times as a VCD or FST file; `s` empty: every signal."""
-        if t1 <= t0:
-            raise ApiError(422, f"an empty selection: t0={t0}, t1={t1}", "t1 must be greater than t0")
+        t1 = max(t1, t0 + 1)
         index = ctx.waves.open(run_id)
         chosen = set(_numbers(s, index)) if s else None
         folder = tempfile.TemporaryDirectory(prefix="wasmjit-export-")
@@ -66,14 +66,14 @@ def router(ctx: Context) -> APIRouter:
         )
 
     @api.get("/gtkw", response_model=None, responses={**_TEXT, **documented(404, 409)})
-    def gtkw(run_id: RunId, s: SignalList = "", t: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Response:
+    def gtkw(run_id: RunId, s: SignalList = "", t: Annotated[int, Query(ge=0, le=MAX_TIME)] = 0) -> Response:
         """A GTKWave save file: `gtkwave waves.vcd run.gtkw`."""
         index = ctx.waves.open(run_id)
         source = ctx.waves.source(run_id)
         return _attachment(gtkw_text(index, source or Path("waves.vcd"), _numbers(s, index), t), f"{run_id}.gtkw", "text/plain")
 
     @api.get("/surfer", response_model=None, responses={**_TEXT, **documented(404, 409)})
-    def surfer(run_id: RunId, s: SignalList = "", t: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Response:
+    def surfer(run_id: RunId, s: SignalList = "", t: Annotated[int, Query(ge=0, le=MAX_TIME)] = 0) -> Response:
         """A Surfer command file: `surfer --command-file run.sucl`."""
         index = ctx.waves.open(run_id)
         source = ctx.waves.source(run_id)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from wasmjit_api import models
+from wasmjit_api.config import MAX_TIME
 from wasmjit_api.context import Context, Limit, Offset, RunId
 from wasmjit_api.errors import ApiError, documented, json_response
 from wasmjit_api.store import read_json
@@ -90,7 +91,7 @@ def router(ctx: Context) -> APIRouter:
         run_id: RunId,
         first: Offset = 0,
         limit: Limit = 500,
-        at: Annotated[int | None, Query(ge=0, lt=2**63, description="instead of `first`: begin some lines before this time, fs")] = None,
+        at: Annotated[int | None, Query(ge=0, le=MAX_TIME, description="instead of `first`: begin some lines before this time, fs")] = None,
         q: Annotated[str, Query(max_length=200, description="also return the numbers of lines that contain this")] = "",
     ) -> Response:
         """Lines the design printed, each with its simulation time."""
@@ -132,7 +133,7 @@ def router(ctx: Context) -> APIRouter:
 
     @api.post(
         "/uploads", status_code=201, response_model=None, responses={201: {"model": models.Uploaded}, **documented(413)},
-        openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+        openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}}}},
     )
     async def upload(
         request: Request,

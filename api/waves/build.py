@@ -26,12 +26,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from wasmjit_api.config import MAX_TIME
+
 INDEX_VERSION = 3
 _CHUNK = 1 << 22
 _POOL_DICT_LIMIT = 1 << 20
 _SCALARS = {"0": 0, "1": 1, "x": 2, "z": 3, "l": 0, "h": 1, "u": 2, "w": 2, "-": 2}
 _UNIT_FS = {"s": 10**15, "ms": 10**12, "us": 10**9, "ns": 10**6, "ps": 10**3, "fs": 1}
-_TIME_LIMIT = 1 << 63
 
 
 class WaveFileError(Exception):
@@ -256,8 +257,8 @@ def read_changes(header: Header, tokens: Iterator[bytes], pool: Pool) -> tuple[l
                 later = int(token[1:]) * scale
             except ValueError:
                 raise WaveFileError(f"{token[:40]!r} is not a time") from None
-            if later < now or later >= _TIME_LIMIT:
-                raise WaveFileError(f"time {later} fs after {now} fs: times must not decrease and stay below 2**63 fs")
+            if later < now or later > MAX_TIME:
+                raise WaveFileError(f"time {later} fs after {now} fs: times must not decrease and stay below 9e18 fs")
             now = later
             if first < 0:
                 first = now

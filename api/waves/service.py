@@ -62,12 +62,12 @@ class WaveService:
             return {key: job[key] for key in ("state", "signature", "read", "size", "message") if key in job}
 
     def open(self, run_id: str) -> WaveIndex:
-        """The index of a run. Raises ApiError 404 (no waveform), 409 (being indexed: ask again) or 422 (cannot be read)."""
+        """The index of a run. Raises ApiError 404 (no waveform), 409 (being indexed: ask again; or it cannot be read)."""
         state = self.state(run_id)
         if state["state"] == "none":
             raise ApiError(404, "the run has no waveform", state["message"])
         if state["state"] == "error":
-            raise ApiError(422, f"the waveform cannot be read: {state['message']}")
+            raise ApiError(409, f"the waveform cannot be read: {state['message']}")
         if state["state"] == "indexing":
             raise ApiError(409, "the waveform is being indexed", "ask GET /api/runs/{id}/waves until its state is ready")
         key = (run_id, state["signature"])
@@ -148,7 +148,7 @@ class WaveService:
             if state["state"] == "none":
                 raise ApiError(404, f"run {name!r} has no waveform", state["message"])
             if state["state"] == "error":
-                raise ApiError(422, f"the waveform of {name!r} cannot be read: {state['message']}")
+                raise ApiError(409, f"the waveform of {name!r} cannot be read: {state['message']}")
         if a["state"] != "ready" or b["state"] != "ready":
             return {"state": "indexing"}
         signature = f"{a['signature']} {b['signature']}"
@@ -162,7 +162,7 @@ class WaveService:
                 threading.Thread(target=self._compare, args=(directories, out, job), daemon=True).start()
                 return {"state": "indexing"}
         if job["state"] == "error":
-            raise ApiError(422, f"the comparison failed: {job['message']}")
+            raise ApiError(409, f"the comparison failed: {job['message']}")
         if job["state"] == "indexing":
             return {"state": "indexing"}
         return {"state": "ready", "result": json.loads(out.read_bytes())}

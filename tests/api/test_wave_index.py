@@ -98,7 +98,7 @@ def test_one_sample_per_time_is_kept_and_repeated_values_are_dropped(tmp_path: P
     [
         ("hello", "neither"), ("", "empty"), ("$scope module t $end", "enddefinitions"), (vcd("#5 b1 ?"), "undeclared"), (vcd("#5 1!\n#3 0!"), "must not decrease"),
         (vcd("#x"), "not a time"), (vcd("b12 !"), "not a bit vector"), (vcd("?"), "expected a value change"), (vcd("").replace("1 ns", "3 as"), "timescale"),
-        (vcd("rhello !", 64, "real"), "not a real"), ("$upscope $end", "without its"), ("$var wire x ! a $end", "unknown form"), (vcd("#99999999999999999999 "), "2\\*\\*63"),
+        (vcd("rhello !", 64, "real"), "not a real"), ("$upscope $end", "without its"), ("$var wire x ! a $end", "unknown form"), (vcd("#99999999999999999999 "), "below 9e18"),
     ],
 )
 def test_files_that_are_no_waveforms_say_why(tmp_path: Path, text: str, message: str) -> None:

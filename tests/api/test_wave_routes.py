@@ -32,13 +32,12 @@ def test_windows_values_edges_and_searches(api: Any, run: str) -> None:
     for text in ("0x5", "5", "0b101", "'b101", "101x"):
         found = api.get(f"{base}/find", s=signal, t=0, value=text).json()
         assert found["t"] == (None if text == "101x" else 80_000_000)
-    assert api.get(f"{base}/find", s=signal, t=0, value="0xg").status_code == 422
+    assert "0xg" in api.get(f"{base}/find", s=signal, t=0, value="0xg").json()["hint"]
     assert sum(api.get(f"{base}/activity", px=50, s=str(signal)).json()["columns"]) > 100
 
 
 def test_wrong_windows_and_signals_are_refused(api: Any, run: str) -> None:
     base = f"/api/runs/{run}/waves"
-    assert api.get(f"{base}/window", t0=5, t1=5, s="1").status_code == 422
     assert api.get(f"{base}/window", t0=0, t1=5, s="1,x").status_code == 422
     assert api.get(f"{base}/window", t0=0, t1=5, s=",".join("1" for _ in range(500))).status_code == 422
     assert api.get(f"{base}/values", t=0, s="99999").status_code == 404
@@ -74,7 +73,7 @@ def test_an_uploaded_waveform_is_a_run_and_a_broken_one_says_why(api: Any, tmp_p
     bad = api.client.post("/api/uploads", params={"name": "y.vcd"}, content=b"$scope nonsense").json()["id"]
     state = api.wait_waves(bad)
     assert state["state"] == "error" and state["message"]
-    assert api.get(f"/api/runs/{bad}/waves/tree").status_code == 422
+    assert api.get(f"/api/runs/{bad}/waves/tree").status_code == 409
     assert api.client.post("/api/uploads", params={"name": "z.vcd"}, content=b"").status_code == 400
     bad_fst = api.client.post("/api/uploads", params={"name": "z.fst"}, content=b"\x00" + b"\xff" * 500).json()["id"]
     assert api.wait_waves(bad_fst)["state"] == "error"

@@ -109,7 +109,8 @@ export class Controller {
   async findValue(row, value, direction = 'next') {
     try {
       const body = await get(`${runPath(this.runs[0])}/waves/find`, { s: row.signal, t: Math.round(this.model.cursor ?? this.model.begin), value, direction });
-      if (body.t === null) toast(`${row.name} does not become ${value} ${direction === 'next' ? 'after' : 'before'} the cursor`);
+      if (body.hint) toast(body.hint, true);
+      else if (body.t === null) toast(`${row.name} does not become ${value} ${direction === 'next' ? 'after' : 'before'} the cursor`);
       else this.model.setCursor(body.t, true);
       return body.t;
     } catch (error) {
