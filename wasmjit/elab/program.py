@@ -55,6 +55,7 @@ class ProgramImpl:
         self.globals_end = 0
         self.forks: dict[str, int] = {}
         self.suspends = SuspendAnalysis(design)
+        self._frontend: bool | None = None
         self.on_body: Callable[[Body], None] | None = None
 
     # -- Program protocol ------------------------------------------------------------------------------------------------------------
@@ -113,6 +114,11 @@ class ProgramImpl:
 
     def kernel_exports(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
         return self.exports
+
+    def from_frontend(self) -> bool:
+        if self._frontend is None:
+            self._frontend = any(op.name == "hw.module" and any(k.startswith("vpi.") for k in op.attrs) for op in self.design.symbols.values())
+        return self._frontend
 
     def fork_body(self, op: Op, region: Region, owner: Lowerer, captured: list[Value]) -> str:
         """Lower a forked branch: a process whose parameters are the captured values."""

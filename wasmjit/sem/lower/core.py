@@ -80,6 +80,9 @@ class Program(Protocol):
     def kernel_exports(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
         """Signatures ('i32', 'i64', 'f64') of functions available to the rt op."""
 
+    def from_frontend(self) -> bool:
+        """Whether circt-verilog wrote the design (its modules carry vpi.* attributes)."""
+
     def fork_body(self, op: Op, region: Region, owner: Lowerer, captured: list[Value]) -> str:
         """Body key of a forked branch."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wasmjit.ir import Op, Value
 from wasmjit.sem import mir
-from wasmjit.sem.format import Concat, FormatSpec, Literal, Select, Str, spec_for_op
+from wasmjit.sem.format import Concat, Dec, FormatSpec, Literal, Select, Str, spec_for_op
 from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.hw import to_bits
 from wasmjit.sem.lower.llhd import refuse_suspension
@@ -58,7 +60,11 @@ def format_tree(lw: Lowerer, v: Value) -> tuple[FormatSpec, list[Val]]:
         leaves = [lw.x("ld", I64, ptr, attr=(0, site)), lw.x("ld", I64, ptr, attr=(8, site))]
     width = leaves[0].ty.size if leaves and leaves[0].ty.kind == "i" else 0
     try:
-        return spec_for_op(owner.name, owner.attrs, width), leaves
+        spec = spec_for_op(owner.name, owner.attrs, width)
+        if isinstance(spec, Dec) and spec.specifier_width is None and not spec.four_state and not lw.program.from_frontend():
+            # `%d` of SystemVerilog pads to the width of the type (IEEE 1800 §21.2.1.3); in hand-written MLIR no width means none.
+            spec = replace(spec, specifier_width=0)
+        return spec, leaves
     except KeyError:
         raise Unsupported(owner, f"format operation '{owner.name}' is not supported") from None
 
