@@ -116,8 +116,6 @@ class Machine:
                 frame = self.alloc(fixed[2])
                 self.write(frame + FRAME_PROC, struct.pack("<I", 100 + len(self.calls)))
                 return frame
-            if name == "k_store_net":
-                self.write(fixed[1], fixed[3].to_bytes(8, "little")[: fixed[2]])
             return None
 
         return wt.Func(self.store, wt.FuncType([_TYPES[t] for t in params], [_TYPES[t] for t in results]), record)

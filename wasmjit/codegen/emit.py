@@ -25,6 +25,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..sem.analysis import Liveness, liveness
+from ..sem.fold import NAN_BITS
 from ..sem.mir import (
     FRAME_CHILD,
     FRAME_CTX,
@@ -398,7 +399,8 @@ class Emitter:
             if w <= LIMB_BITS:
                 return b"".join([base + c + memarg(W.I64_STORE, off + 8 * i) for i, c in enumerate(self.limbs(v))])
         elif ty.kind == "f":
-            return base + self.s(v) + memarg(W.F32_STORE if ty.size == 32 else W.F64_STORE, off)
+            # Every NaN is stored as one, so that both tiers leave the same bytes.
+            return base + canonical_bits(self, self.s(v), ty.size) + memarg(W.I32_STORE if ty.size == 32 else W.I64_STORE, off)
         return copy_code(at, self.place(v), ty.nbytes)
 
     def load_codes(self, ty: Ty, at: Place, clean: bool) -> tuple[bytes, ...]:
@@ -972,6 +974,14 @@ class _NeedShadow(Exception):
 
 _EXTERN_ROOT = frozenset((EXTERN,))
 _EMPTY: frozenset[int] = frozenset()
+
+
+def canonical_bits(e: Emitter, code: bytes, size: int) -> bytes:
+    """Bits of the float that `code` gives, as i32 or i64, any NaN as the positive quiet one."""
+    get, _, tee = e.temp(W.F32 if size == 32 else W.F64)
+    if size == 32:
+        return code + tee + b"\xbc" + i32_const(NAN_BITS[32]) + get + get + b"\x5b\x1b"
+    return code + tee + b"\xbd" + i64_const(NAN_BITS[64]) + get + get + b"\x61\x1b"
 
 
 def address(p: Place) -> bytes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..sem.fold import FMATH, NAN_BITS
+from ..sem.fold import FMATH
 from ..sem.mir import Op
 from . import wasm as W
 from . import wide
 from .bits import signed32, signed64
-from .emit import MASK32, MASK64, Emitter, address, lowers
+from .emit import MASK32, MASK64, Emitter, address, canonical_bits, lowers
 from .wasm import i32_const, i64_const
 
 FMATH_NAMES: tuple[str, ...] = tuple(sorted(FMATH))
@@ -158,14 +158,6 @@ def _fext(e: Emitter, op: Op) -> None:
 @lowers("ftrunc")
 def _ftrunc(e: Emitter, op: Op) -> None:
     e.define(op.dsts[0], e.s(op.args[0]) + b"\xb6")
-
-
-def canonical_bits(e: Emitter, code: bytes, size: int) -> bytes:
-    """Bits of the float that `code` gives, as i32 or i64, any NaN as the positive quiet one."""
-    get, _, tee = e.temp(W.F32 if size == 32 else W.F64)
-    if size == 32:
-        return code + tee + b"\xbc" + i32_const(NAN_BITS[32]) + get + get + b"\x5b\x1b"
-    return code + tee + b"\xbd" + i64_const(NAN_BITS[64]) + get + get + b"\x61\x1b"
 
 
 @lowers("f2bits")

@@ -17,12 +17,12 @@ from .emit import (
     Place,
     Unsupported,
     address,
+    canonical_bits,
     copy_code,
     in_memory,
     lowers,
     zero_code,
 )
-from .floats import canonical_bits
 from .wasm import GET, i32_const, i64_const, memarg
 from .wide import call, spill
 
@@ -206,15 +206,11 @@ def _st(e: Emitter, op: Op) -> None:
         e.out += net_of(p) + b"\x04\x40" + net_minus_one(p) + address(at) + i32_const(n) + address(src) + e.mod.call("k", "k_store_net_mem")
         e.out += b"\x05" + copy_code(at, src, n, overlap=True) + b"\x0b"
         return
-    val = e.cheap(v)
+    val = e.keep(canonical_bits(e, e.s(v), v.ty.size), W.I64 if n == 8 else W.I32) if v.ty.kind == "f" else e.cheap(v)
     at = checked(e, p + b"\xa7", off, n, site)
     e.flush()
-    if v.ty.kind == "f":
-        bits = canonical_bits(e, val, v.ty.size) + (b"\xad" if v.ty.size == 32 else b"")
-        store = memarg(W.F32_STORE if v.ty.size == 32 else W.F64_STORE, at.off)
-    else:
-        bits = val + (b"\xad" if v.ty.size <= 32 else b"")
-        store = memarg(STORE_INT[n], at.off)
+    bits = val + (b"\xad" if n < 8 else b"")
+    store = memarg(STORE_INT[n], at.off)
     e.out += net_of(p) + b"\x04\x40" + net_minus_one(p) + address(at) + i32_const(n) + bits + e.mod.call("k", "k_store_net")
     e.out += b"\x05" + at.base + val + store + b"\x0b"
 
@@ -365,12 +361,7 @@ def _stored(e: Emitter, leaves: Sequence[Val], d: Drive) -> Place:
     if sum(v.ty.nbytes for v in leaves) < d.size:
         e.out += zero_code(p, d.size)
     for v, off in zip(leaves, d.offs, strict=True):
-        at = Place(p.base, p.off + off)
-        if v.ty.kind == "f":
-            bits = canonical_bits(e, e.s(v), v.ty.size)
-            e.out += at.base + bits + memarg(W.I32_STORE if v.ty.size == 32 else W.I64_STORE, at.off)
-        else:
-            e.out += e.store_leaf(at, v)
+        e.out += e.store_leaf(Place(p.base, p.off + off), v)
     return p
 
 
