@@ -41,12 +41,6 @@ def host_fmath(i: int, a: float, b: float) -> float:
     return fmath(name, a, b) if name in _BINARY else fmath(name, a)
 
 
-class Fault(Exception):
-    def __init__(self, site: int, addr: int) -> None:
-        super().__init__(site, addr)
-        self.site, self.addr = site, addr
-
-
 class Machine:
     """One run: `calls` records kernel calls as tuples; `load` compiles bodies and puts them into the table."""
 
