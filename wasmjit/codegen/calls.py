@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from ..sem.mir import FRAME_CHILD, FRAME_CTX, FRAME_FN, FRAME_HEADER, FRAME_PROC, FRAME_SPARE, FUNC_PTR_BASE, CallS, CallSite, Op, Ty, Val
 from . import wasm as W
-from .emit import MASK32, MASK64, NO_SITE, Emitter, Place, Unsupported, address, function_type, in_memory, limb_count, lowers
+from .emit import Emitter, lowers
+from .forms import MASK32, MASK64, NO_SITE, Place, Unsupported, address, function_type, in_memory, limb_count
 from .memory import context
 from .wasm import i32_const, i64_const, memarg
 
@@ -130,7 +131,7 @@ def _function_record(e: Emitter, ptr: bytes, site: CallSite, slot: int) -> bytes
     e.out += b"\x02\x40" + b"\x02\x40" + index + i64_const(link.func_count) + b"\x5a\x0d\x00"
     e.out += index + b"\xa7" + i32_const(REC_SHIFT) + b"\x74" + i32_const(link.func_records) + b"\x6a" + put
     e.out += rec + memarg(W.I32_LOAD, REC_SIG) + i32_const(sig) + b"\x46" + rec + memarg(W.I32_LOAD, slot) + b"\x41\x00\x47\x71\x0d\x01\x0b"
-    e.out += e.fault(site.id, ptr) + b"\x0b"
+    e.out += e.fault(link.call_fault(site), ptr) + b"\x0b"
     return rec
 
 

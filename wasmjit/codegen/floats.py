@@ -7,7 +7,9 @@ from ..sem.mir import Op
 from . import wasm as W
 from . import wide
 from .bits import signed32, signed64
-from .emit import MASK32, MASK64, Emitter, address, canonical_bits, lowers
+from .emit import Emitter, lowers
+from .forms import MASK32, MASK64, address
+from .values import canonical_bits
 from .wasm import i32_const, i64_const
 
 FMATH_NAMES: tuple[str, ...] = tuple(sorted(FMATH))

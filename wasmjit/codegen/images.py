@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..sem.mir import I, Op, Packing, Ty, Val, int_bytes
 from . import wasm as W
-from .emit import EXTERN, MASK64, Emitter, Place, address, copy_code, in_memory, limb_count, lowers, value_types, zero_code
+from .emit import Emitter, lowers
+from .forms import EXTERN, MASK64, Place, address, copy_code, in_memory, limb_count, value_types, zero_code
 from .wasm import i32_const, i64_const, memarg
 from .wide import ZERO, amount32, assemble, bit_field, finish, result_place
 

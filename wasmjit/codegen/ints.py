@@ -6,7 +6,8 @@ from ..sem.mir import Op, Val
 from . import wasm as W
 from . import wide
 from .bits import signed32, signed64
-from .emit import MASK32, MASK64, Emitter, in_memory, lowers
+from .emit import Emitter, lowers
+from .forms import MASK32, MASK64, in_memory
 from .wasm import i32_const, i64_const
 
 _ADD = {"add": (b"\x6a", b"\x7c"), "sub": (b"\x6b", b"\x7d"), "mul": (b"\x6c", b"\x7e")}

@@ -7,22 +7,9 @@ from collections.abc import Sequence
 from ..sem.analysis import is_static_alloca
 from ..sem.mir import FRAME_SPARE, LIMB_BITS, Drive, Op, Val
 from . import wasm as W
-from .emit import (
-    EXTERN,
-    MASK64,
-    MEMORY_WRITERS,
-    NO_SITE,
-    STORE_INT,
-    Emitter,
-    Place,
-    Unsupported,
-    address,
-    canonical_bits,
-    copy_code,
-    in_memory,
-    lowers,
-    zero_code,
-)
+from .emit import MEMORY_WRITERS, Emitter, lowers
+from .forms import EXTERN, MASK64, NO_SITE, STORE_INT, Place, Unsupported, address, copy_code, in_memory, zero_code
+from .values import canonical_bits
 from .wasm import GET, i32_const, i64_const, memarg
 from .wide import call, spill
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..sem.analysis import is_static_alloca
-from ..sem.mir import Body, CallS, Ty, Wait
+from ..sem.mir import Body, CallS, CallSite, Ty, Wait
 from . import calls, floats, images, ints, memory, wide
 from . import wasm as W
-from .emit import Emitter, Unsupported, function_type
+from .emit import Emitter
+from .forms import Unsupported, function_type
 
 __all__ = ["KERNEL", "KernelType", "Link", "SimpleLink", "Unsupported", "compile_bodies", "function_type"]
 
@@ -42,7 +43,8 @@ class Link(Protocol):
     mem_end_addr: int | None
     """Address of a u32 that holds the size of memory in bytes; None: `memory.size` is used."""
     deopt_flag_addr: int | None
-    """Address of a u32: when it is not 0, suspending code returns DEOPT at its entry and at resume points. None: no such polls."""
+    """Address of a u32 that suspending code counts down at its entry and at resume points while it is not 0, and returns DEOPT when it gets to 0.
+    None: no such polls."""
     stack_limit: int | None
     """Lowest address of the shadow stack; None: not checked."""
     func_records: int | None
@@ -63,6 +65,9 @@ class Link(Protocol):
 
     def kernel_type(self, name: str) -> KernelType:
         """Signature of a function that `rt` operations call. Raises KeyError."""
+
+    def call_fault(self, site: CallSite) -> int:
+        """Fault site of an indirect call that finds no function."""
 
 
 @dataclass
@@ -101,6 +106,9 @@ class SimpleLink:
 
     def kernel_type(self, name: str) -> KernelType:
         return self.kernel[name]
+
+    def call_fault(self, site: CallSite) -> int:
+        return site.id
 
 
 _T = {"i": W.I32, "l": W.I64, "d": W.F64}

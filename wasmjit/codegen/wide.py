@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from ..sem.mir import LIMB_BITS, Op, Val
 from . import wasm as W
 from .bits import signed64
-from .emit import MASK64, Emitter, Place, address, copy_code, in_memory, limb_count, zero_code
+from .emit import Emitter
+from .forms import MASK64, Place, address, copy_code, in_memory, limb_count, zero_code
 from .wasm import i32_const, i64_const, memarg
 
 ZERO = b"\x42\x00"

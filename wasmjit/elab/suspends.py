@@ -64,6 +64,7 @@ class SuspendAnalysis:
         self.design = design
         self._functions: set[str] | None = None
         self._signatures: set[str] = set()
+        self._taken: set[str] = set()
 
     def function(self, name: str) -> bool:
         if name in SUSPENDING_CALLS:
@@ -115,7 +116,13 @@ class SuspendAnalysis:
                     suspending.add(n)
                     changed = True
         self._functions = suspending
+        self._taken = taken & functions.keys()
         return suspending
+
+    def taken(self) -> set[str]:
+        """Functions whose address is taken."""
+        self.solve()
+        return self._taken
 
 
 def unquote(name: str) -> str:

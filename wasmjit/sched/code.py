@@ -10,7 +10,7 @@ from wasmjit.interp.env import SimFault
 from wasmjit.runtime.raw import Func, host_func, raw_call
 from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sem.lower.core import Unsupported
-from wasmjit.sem.mir import STATUS_FAULT, Body
+from wasmjit.sem.mir import STATUS_DEOPT, STATUS_FAULT, Body
 
 if TYPE_CHECKING:
     from wasmjit.sched.simulation import Simulation
@@ -28,6 +28,10 @@ class Code:
         self.python: list[Callable[..., Any] | None] = [None] * FIRST_SLOT
         self.trampolines: dict[str, Func] = {}
         self.native: dict[int, Callable[..., Any]] = {}
+        self.compiled: set[int] = set()
+        self.on_deopt: Callable[[str, int], None] = lambda key, frame: None
+        self.on_install: Callable[[str], None] = lambda key: None
+        self.enter: Callable[[str, Callable[..., Any]], Callable[..., Any]] = lambda key, run: run
         self.on_new: Callable[[str], None] | None = None
 
     def slot(self, key: str) -> int:
@@ -44,6 +48,23 @@ class Code:
             if self.on_new is not None:
                 self.on_new(key)
         return got
+
+    def reserve(self, key: str) -> int:
+        """A table slot for a plain function of compiled code."""
+        index = len(self.keys)
+        self.keys.append(key)
+        self.python.append(None)
+        if index >= len(self.sim.table):
+            self.sim.table.grow(max(1024, len(self.sim.table)))
+        return index
+
+    def installed(self, key: str) -> None:
+        """Compiled code stands in the slot of a body now."""
+        index = self.slots.get(key)
+        if index is not None:
+            self.native.pop(index, None)
+            self.compiled.add(index)
+            self.on_install(key)
 
     def interpreted(self, key: str) -> Callable[..., Any]:
         """The body as a Python function with the code ABI; its faults are recorded, not raised."""
@@ -80,7 +101,7 @@ class Code:
         func = self.trampolines.get(key)
         if func is None:
             region = self.sim.is_region(key)
-            run = self.interpreted(key)
+            run = self.enter(key, self.interpreted(key))
             if region:
 
                 def call(ctx: int) -> None:
@@ -93,18 +114,20 @@ class Code:
             self.trampolines[key] = func
         self.sim.table.set(index, func)
         self.native.pop(index, None)
-
-    def install(self, key: str, func: Func) -> None:
-        """Put compiled code into the slot of a body."""
-        index = self.slots[key]
-        self.sim.table.set(index, func)
-        self.native[index] = raw_call(func)
+        self.compiled.discard(index)
 
     def call(self, index: int, ctx: int, frame: int) -> int:
         """Run a suspending body on its frame from interpreted code."""
-        fn = self.native.get(index)
-        if fn is not None:
-            return int(fn(ctx, frame))
+        if index in self.compiled:
+            fn = self.native.get(index)
+            if fn is None:
+                func = self.sim.table.get(index)
+                assert func is not None
+                fn = self.native[index] = raw_call(func)
+            status = int(fn(ctx, frame))
+            if status != STATUS_DEOPT:
+                return status
+            self.on_deopt(self.keys[index], frame)
         run = self.python[index] or self.interpreted(self.keys[index])
         return int(run(ctx, frame))
 

@@ -7,18 +7,22 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from wasmjit.codegen import wide_rt
 from wasmjit.elab.definition import Definition
 from wasmjit.elab.design import Elaborated, Process, default_tops
 from wasmjit.elab.program import ProgramImpl
 from wasmjit.interp.compiler import lazy
 from wasmjit.ir import Design, Op
+from wasmjit.report.telemetry import Telemetry
 from wasmjit.runtime.cache import Cache, open_cache
 from wasmjit.runtime.engine import Engine
 from wasmjit.runtime.memory import Global, LinearMemory, Table
 from wasmjit.runtime.raw import WasmTrap
 from wasmjit.sched import control as cb
 from wasmjit.sched.code import Code
-from wasmjit.sched.exports import EXPORTS
+from wasmjit.sched.exports import EXPORTS, signatures
+from wasmjit.sched.governor import Governor
+from wasmjit.sched.jit import RECORD_BYTES
 from wasmjit.sched.interpreter import InterpEnv, deepen_recursion
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.outcome import Outcome
@@ -55,6 +59,9 @@ class Simulation:
         self.time_precision = -15
         self.rtti_parents = rtti_table(design)
         self.started = time.perf_counter()
+        self.started_ns = time.perf_counter_ns()
+        self.telemetry = Telemetry()
+        self.kernel_signatures = dict(EXPORTS) | signatures([wide_rt])
         self.tracing: Tracing | None = None
         self.cache: Cache | None = open_cache()
         self.program = ProgramImpl(design, {n: (s.params, (s.result,) if s.result else ()) for n, s in EXPORTS.items()})
@@ -106,19 +113,23 @@ class Simulation:
         pos = ring + RING_BYTES
         self.stack_low = (pos + 63) // 64 * 64
         stack_top = self.stack_low + STACK_BYTES
-        self.heap_base = (stack_top + tables.size() + 127) // 64 * 64
+        functions = sum(1 for op in self.design.symbols.values() if op.name in ("func.func", "llvm.func"))
+        records = (stack_top + tables.size() + 127) // 64 * 64
+        countdown = records + functions * RECORD_BYTES
+        self.heap_base = (countdown + 64 + 63) // 64 * 64
         self.engine = Engine("speed", wasm_stack=8 << 20)
         self.store = self.engine.store()
         limit = max(self.options.max_memory, self.heap_base + (16 << 20))
         self.memory = LinearMemory(self.store, self.heap_base + PAGE, min(limit, 4 << 30))
         self.table = Table(self.store, max(1024, 2 * (len(elab.processes) + len(elab.regions))))
         self.sp = Global(self.store, stack_top)
-        self.kernel = WasmKernel(self.engine, self.store, self.memory, self.table, self.sp, {"drain": self.drain, "net_change": self.net_change, "deopt": self.deopt}, self.cache)
+        self.kernel = WasmKernel(self.engine, self.store, self.memory, self.table, self.sp, {"drain": self.drain, "net_change": self.net_change, "deopt": self.deopt}, self.cache, (wide_rt,))
         self.view = KernelView(self.memory)
         self.runtime = RuntimeImpl(self)
         self.services = Services(self)
         self.env = InterpEnv(self, self.guest_lo)
         self.code = Code(self)
+        self.governor = Governor(self, records, countdown) if self.options.mode == "compile" else None
         rows = []
         for p, frame in zip(elab.processes, frames, strict=True):
             rows.append((self.code.slot(p.body.key), p.instance.ctx, frame, 0, 2 if p.final else 0, cb.CB_C_ACT0))
@@ -173,6 +184,8 @@ class Simulation:
         from wasmjit.interp.env import SimFault
         from wasmjit.runtime.services import SimFault as ServiceFault
 
+        if self.governor is not None:
+            self.governor.start()
         try:
             for name in self.program.constructors():
                 self.env.function(name)()
@@ -379,6 +392,8 @@ class Simulation:
 
     def deopt(self, proc: int) -> int:
         """Interpret the activation of a process whose compiled code returned DEOPT."""
+        if self.governor is not None:
+            return self.governor.deopt()
         row = self.view.u32(cb.CB_CUR)
         from wasmjit.sched import descriptors as d
 

@@ -1,0 +1,420 @@
+"""The compile tier of a run: batches of bodies become wasm modules, which are installed in the function table."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from wasmjit.codegen.calls import REC_CORO, REC_FRAME, REC_FUNC, REC_SIG
+from wasmjit.codegen.floats import FMATH_NAMES
+from wasmjit.codegen.module import Unsupported as CannotCompile
+from wasmjit.codegen.module import compile_bodies
+from wasmjit.interp.env import SimFault
+from wasmjit.report.telemetry import TimelineEvent
+from wasmjit.runtime.engine import Instance, compile_module, deserialize_module
+from wasmjit.runtime.raw import Func, WasmError, host_func, raw_call
+from wasmjit.runtime.services import SimFault as ServiceFault
+from wasmjit.sched import control as cb
+from wasmjit.sched.exports import Signature
+from wasmjit.sem.builder import BodyBuilder
+from wasmjit.sem.fold import FMATH
+from wasmjit.sem.lower.core import Unsupported
+from wasmjit.sem.mir import Body, CallS, Service, Ty
+
+if TYPE_CHECKING:
+    from wasmjit.sched.simulation import Simulation
+
+CLOSURE_LIMIT = 400
+"""Functions compiled together with the bodies that call them; further ones wait until they are called."""
+RECORD_BYTES = 16
+_TWO_ARGUMENTS = frozenset({"atan2", "hypot", "copysign", "fmod", "remainder", "pow"})
+
+
+class Jit:
+    """Compiles bodies and keeps the records that indirect calls look at. Implements `codegen.module.Link`."""
+
+    def __init__(self, sim: Simulation, records: int, countdown: int | None) -> None:
+        self.sim = sim
+        self.guest_lo = sim.guest_lo
+        self.mem_end_addr: int | None = None
+        self.deopt_flag_addr = countdown
+        self.stack_limit: int | None = sim.stack_low
+        self.func_records: int | None = records
+        self.compiled: set[str] = set()
+        self.failed: dict[str, str] = {}
+        self.functions: dict[str, int] = {}
+        self.signatures: dict[tuple[tuple[Ty, ...], tuple[Ty, ...]], int] = {}
+        self.images: dict[bytes, int] = {}
+        self.service_types: dict[int, tuple[Service, tuple[Ty, ...], tuple[Ty, ...]]] = {}
+        self.handlers: dict[int, Callable[[int], None]] = {}
+        self.instances: list[Instance] = []
+        self.wasm: list[bytes] = []
+        self.stubs = 0
+        self.calls: dict[str, int] = {}
+        store = sim.store
+        self.imports: dict[tuple[str, str], Any] = {
+            ("env", "memory"): sim.memory,
+            ("env", "table"): sim.table,
+            ("env", "sp"): sim.sp,
+            ("h", "svc"): host_func(store, ("i32", "i32"), ("i32",), self.service),
+            ("h", "fault"): host_func(store, ("i32", "i64"), (), self.fault),
+            ("h", "fmath"): host_func(store, ("i32", "f64", "f64"), ("f64",), self.fmath),
+        }
+        # Every function gets its number now: the count is a constant in compiled code.
+        for name, op in sim.design.symbols.items():
+            if op.name in ("func.func", "llvm.func"):
+                sim.program.function_number(name)
+        self.func_count = len(sim.program.functions)
+
+    # -- Link ----------------------------------------------------------------------------------------------------------------------------
+
+    def table_index(self, key: str) -> int:
+        if key in self.functions:
+            return self.functions[key]
+        body = self.sim.program.bodies.get(key)
+        if (body is not None and body.kind == "function") or (body is None and key in self.sim.design.symbols):
+            return self.function_slot(key)
+        return self.sim.code.slot(key)
+
+    def function_slot(self, key: str) -> int:
+        """Table slot of a plain function; until it is compiled a stub stands there."""
+        slot = self.functions.get(key)
+        if slot is None:
+            slot = self.functions[key] = self.sim.code.reserve(key)
+            self.pending.append(key)
+        return slot
+
+    @property
+    def pending(self) -> list[str]:
+        return self.__dict__.setdefault("_pending", [])  # type: ignore[no-any-return]
+
+    def frame_size(self, key: str) -> int:
+        frame = self.sim.program.body(key).frame
+        assert frame is not None
+        return frame.size
+
+    def const_image(self, data: bytes) -> int:
+        at = self.images.get(data)
+        if at is None:
+            at = self.sim.kernel.call["k_alloc0"](len(data) + 16)
+            if not at:
+                raise CannotCompile("memory is exhausted")
+            self.sim.memory.u8[at : at + len(data)] = data
+            self.images[data] = at
+        return at
+
+    def sig_id(self, params: tuple[Ty, ...], results: tuple[Ty, ...]) -> int:
+        return self.signatures.setdefault((tuple(params), tuple(results)), len(self.signatures) + 1)
+
+    def kernel_type(self, name: str) -> Signature:
+        return self.sim.kernel_signatures[name]
+
+    def call_fault(self, site: Any) -> int:
+        return self.sim.call_fault_site(site)
+
+    # -- records of functions for indirect calls --------------------------------------------------------------------------------------------
+
+    def write_records(self) -> None:
+        """Signature, function slot, coroutine slot and frame size of every function whose address is taken."""
+        assert self.func_records is not None
+        program, memory = self.sim.program, self.sim.memory
+        for name in sorted(program.suspends.taken()):
+            op = program.design.symbols.get(name)
+            if op is None or not op.regions:
+                continue
+            index = program.function_index[name]
+            at = self.func_records + index * RECORD_BYTES
+            try:
+                params, results = program.signature(name)
+            except Unsupported:
+                continue
+            memory.u32[(at + REC_SIG) >> 2] = self.sig_id(params, results)
+            memory.u32[(at + REC_FUNC) >> 2] = self.function_slot(name)
+
+    def ensure_coroutine_records(self) -> None:
+        """Resumable forms are made when the first suspending indirect call is compiled."""
+        assert self.func_records is not None
+        program, memory = self.sim.program, self.sim.memory
+        for name in sorted(program.suspends.taken()):
+            op = program.design.symbols.get(name)
+            if op is None or not op.regions:
+                continue
+            at = self.func_records + program.function_index[name] * RECORD_BYTES
+            if memory.u32[(at + REC_CORO) >> 2]:
+                continue
+            key = program.coroutine_key(name)
+            try:
+                frame = program.body(key).frame
+            except Unsupported:
+                continue
+            assert frame is not None
+            memory.u32[(at + REC_CORO) >> 2] = self.sim.code.slot(key)
+            memory.u32[(at + REC_FRAME) >> 2] = frame.size
+
+    # -- compiling -------------------------------------------------------------------------------------------------------------------------
+
+    def closure(self, keys: Iterable[str], limit: int = CLOSURE_LIMIT) -> list[Body]:
+        """The bodies, and the functions and resumable callees they reach by direct calls, as far as the limit allows."""
+        program = self.sim.program
+        out: list[Body] = []
+        seen: set[str] = set()
+        work = list(keys)
+        first = len(work)
+        while work:
+            key = work.pop(0)
+            if key in seen or key in self.compiled or key in self.failed:
+                continue
+            if len(seen) >= first + limit:
+                break
+            seen.add(key)
+            try:
+                body = program.body(key)
+            except Unsupported as e:
+                self.failed[key] = e.message
+                continue
+            out.append(body)
+            for b in body.blocks:
+                for op in b.ops:
+                    if op.code in ("call", "spawn"):
+                        work.append(op.attr)
+                if isinstance(b.term, CallS):
+                    if b.term.callee is not None:
+                        work.append(b.term.callee)
+                    else:
+                        self.indirect_suspends = True
+        return out
+
+    indirect_suspends = False
+
+    def compile(self, keys: Iterable[str], cause: str = "") -> set[str]:
+        """Compile bodies (with what they reach) as one module and install them. Returns the keys that are compiled now; the others are in `failed`."""
+        bodies = self.closure(keys)
+        if self.indirect_suspends:
+            self.ensure_coroutine_records()
+        done: set[str] = set()
+        while bodies:
+            t0 = time.perf_counter_ns()
+            try:
+                wasm = compile_bodies(bodies, self)
+            except CannotCompile as e:
+                bodies = self.without_failing(bodies, str(e))
+                continue
+            self.install(bodies, wasm, t0, cause)
+            done.update(b.key for b in bodies)
+            break
+        self.make_stubs()
+        return done
+
+    def without_failing(self, bodies: list[Body], message: str) -> list[Body]:
+        """Find the bodies that cannot be compiled, by trying each alone."""
+        good = []
+        for body in bodies:
+            try:
+                compile_bodies([body], self)
+                good.append(body)
+            except CannotCompile as e:
+                self.failed[body.key] = str(e)
+        if len(good) == len(bodies):
+            raise CannotCompile(message)
+        return good
+
+    def install(self, bodies: list[Body], wasm: bytes, t0: int, cause: str) -> None:
+        sim = self.sim
+        for body in bodies:
+            self.note_services(body)
+        module = None
+        hit = False
+        key = b""
+        if sim.options.cache_policy == "disk" and sim.cache is not None:
+            key = hashlib.sha256(b"design\0" + sim.engine.key + b"\0" + wasm).digest()
+            data = sim.cache.get(key)
+            if data is not None:
+                try:
+                    module = deserialize_module(sim.engine, data)
+                    hit = True
+                except WasmError:
+                    module = None
+        if module is None:
+            module = compile_module(sim.engine, wasm)
+            if key and sim.cache is not None:
+                sim.cache.put(key, module.serialize())
+        imports = dict(self.imports)
+        for ns, name in module.imports:
+            if ns == "k" and (ns, name) not in imports:
+                imports[ns, name] = self.imports[ns, name] = sim.kernel.instance.func(name)
+        self.instances.append(Instance(sim.store, module, imports))
+        self.wasm.append(wasm)
+        for body in bodies:
+            self.compiled.add(body.key)
+            sim.code.installed(body.key)
+        dur = time.perf_counter_ns() - t0
+        now = sim.view.u64(cb.CB_FS)
+        wall = time.perf_counter_ns() - sim.started_ns
+        kind = "cache_hit" if hit else "compile"
+        named = [b for b in bodies if b.kind == "process"] or bodies
+        sim.telemetry.event(TimelineEvent(kind, 0, "", 1, now, wall, dur, named[0].name, cause, len(bodies)))
+        for body in named:
+            sim.telemetry.event(TimelineEvent("install", 0, body.name, 1, now, wall + dur, 0, body.key))
+
+    # -- stubs -------------------------------------------------------------------------------------------------------------------------------
+
+    def make_stubs(self) -> None:
+        """Functions that were referred to but not compiled get a stub that has the host call them."""
+        pending = [k for k in self.pending if k not in self.compiled]
+        self.pending.clear()
+        bodies = []
+        for key in pending:
+            params, results = self.sim.program.signature(key)
+            b = BodyBuilder(key, "function", results, f"stub {key}")
+            b.set_block(b.new_block())
+            args = [b.param(t) for t in params]
+            service = self.sim.program.service("jit.call", (key, tuple(params), tuple(results)))
+            b.ret(b.op("svc", tuple(results), args, service))
+            bodies.append(b.finish())
+        if bodies:
+            wasm = compile_bodies(bodies, self)
+            for body in bodies:
+                self.note_services(body)
+            module = compile_module(self.sim.engine, wasm)
+            self.instances.append(Instance(self.sim.store, module, self.imports))
+            self.stubs += len(bodies)
+
+    def call_stub(self, key: str) -> Callable[..., tuple[Any, ...]]:
+        """First calls of a function that is not compiled yet: it is interpreted this time and compiled for the next."""
+
+        def run(*args: Any) -> tuple[Any, ...]:
+            n = self.calls[key] = self.calls.get(key, 0) + 1
+            if key not in self.compiled and key not in self.failed and n >= max(1, self.sim.options.hot_threshold):
+                self.compile([key], "call")
+            return self.sim.env.function(key)(*args)
+
+        return run
+
+    # -- host side of compiled code ------------------------------------------------------------------------------------------------------------
+
+    def note_services(self, body: Body) -> None:
+        for b in body.blocks:
+            for op in b.ops:
+                if op.code == "svc":
+                    self.service_types[op.attr.id] = (op.attr, tuple(a.ty for a in op.args), tuple(d.ty for d in op.dsts))
+
+    def service(self, site: int, buf: int) -> int:
+        """h.svc: 0, or 1 when the service faulted (the fault is recorded)."""
+        handler = self.handlers.get(site)
+        sim = self.sim
+        try:
+            if handler is None:
+                handler = self.handlers[site] = self.marshal(site)
+            handler(buf)
+        except SimFault as e:
+            sim.record_fault(e.site, e.addr)
+            return 1
+        except ServiceFault as e:
+            sim.record_message_fault(e.message, e.addr)
+            return 1
+        except Unsupported as e:
+            sim.record_unsupported(e)
+            return 1
+        return 0
+
+    def marshal(self, site: int) -> Callable[[int], None]:
+        """Reads the leaves of a call site from its buffer, calls, writes the results back."""
+        service, params, results = self.service_types[site]
+        fn = self.call_stub(service.data[0]) if service.name == "jit.call" else self.sim.services.callable(service)
+        m = self.sim.memory
+        u8, u64, f64 = m.u8, m.u64, m.f64
+        readers: list[Callable[[int], Any]] = []
+        at = 0
+        for t in params:
+            readers.append(_reader(t, at, u8, u64, f64))
+            at += max(1, (t.size + 63) // 64) if t.kind == "i" else 1
+        writers: list[Callable[[int, Any], None]] = []
+        image = at
+        pos = 0
+        targets: list[tuple[int, int]] = []
+        for t in results:
+            if t.kind == "a":
+                targets.append((image, t.size))
+                writers.append(lambda buf, v: None)
+                image += 1
+                pos += 1
+            else:
+                writers.append(_writer(t, pos, u8, u64, f64))
+                pos += max(1, (t.size + 63) // 64) if t.kind == "i" else 1
+        image_results = [i for i, t in enumerate(results) if t.kind == "a"]
+
+        def run(buf: int) -> None:
+            base = buf >> 3
+            out = fn(*[r(base) for r in readers])
+            if image_results:
+                places = [u64[base + slot] & 0xFFFFFFFF for slot, _ in targets]
+                for i, place in zip(image_results, places, strict=True):
+                    data = out[i]
+                    u8[place : place + len(data)] = data
+            for w, v in zip(writers, out, strict=True):
+                w(base, v)
+
+        return run
+
+    def fault(self, site: int, addr: int) -> None:
+        """h.fault: the code traps right after."""
+        self.sim.record_fault(site if site < 0x80000000 else -1, addr)
+
+    def fmath(self, which: int, a: float, b: float) -> float:
+        name = FMATH_NAMES[which]
+        return float(FMATH[name](a, b) if name in _TWO_ARGUMENTS else FMATH[name](a))
+
+    def exported(self, key: str) -> Func | None:
+        """Compiled function behind a body's slot."""
+        return self.sim.table.get(self.table_index(key)) if key in self.compiled else None
+
+    def native(self, key: str) -> Callable[..., Any] | None:
+        func = self.exported(key)
+        return raw_call(func) if func is not None else None
+
+
+def _reader(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview) -> Callable[[int], Any]:
+    if t.kind == "f":
+        return lambda base: f64[base + at]
+    if t.kind == "a":
+        size = t.size
+
+        def image(base: int) -> bytes:
+            addr = u64[base + at] & 0xFFFFFFFF
+            return bytes(u8[addr : addr + size])
+
+        return image
+    if t.size <= 64:
+        return lambda base: u64[base + at]
+    n = (t.size + 63) // 64 * 8
+
+    def wide(base: int) -> int:
+        addr = (base + at) << 3
+        return int.from_bytes(u8[addr : addr + n], "little")
+
+    return wide
+
+
+def _writer(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview) -> Callable[[int, Any], None]:
+    mask = t.mask if t.kind == "i" else 0
+    if t.kind == "f":
+
+        def real(base: int, v: Any) -> None:
+            f64[base + at] = v
+
+        return real
+    if t.size <= 64:
+
+        def word(base: int, v: Any) -> None:
+            u64[base + at] = v & mask
+
+        return word
+    n = (t.size + 63) // 64 * 8
+
+    def wide(base: int, v: Any) -> None:
+        addr = (base + at) << 3
+        u8[addr : addr + n] = (v & mask).to_bytes(n, "little")
+
+    return wide
