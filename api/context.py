@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import Path as PathParameter
 from fastapi import Query
-
 from wasmjit_api.config import MAX_TIME, Settings
 from wasmjit_api.events import Hub
 from wasmjit_api.launch import Launcher

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
-
 from wasmjit_api.errors import ApiError
 from wasmjit_api.store import RunStore
 

@@ -6,11 +6,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from wasmjit_api.waves.index import WaveIndex
+
 from wasmjit.waves.fst import FstWriter
 from wasmjit.waves.model import ScopeDecl, Value, VarDecl, WaveWriter
 from wasmjit.waves.vcd import VcdWriter
-
-from wasmjit_api.waves.index import WaveIndex
 
 _TIER_NUMBER = {"interpret": 0, "compile": 1, "optimise": 2}
 
@@ -127,7 +127,7 @@ def write_selection(index: WaveIndex, path: Path, chosen: set[int] | None, t0: i
 
 
 _KINDS = frozenset(
-    "event integer parameter real realtime reg supply0 supply1 time tri triand trior trireg tri0 tri1 wand wire wor string".split()
+    ["event", "integer", "parameter", "real", "realtime", "reg", "supply0", "supply1", "time", "tri", "triand", "trior", "trireg", "tri0", "tri1", "wand", "wire", "wor", "string"]
 )
 
 

@@ -59,20 +59,17 @@ class Launcher:
     def start(self, design: str, mode: str, plusargs: list[str], max_time_fs: int | None, hot_threshold: int | None, force_deopt: str | None) -> int:
         """Start a run; returns the child's process id. Raises ApiError 404, 409 (too many at once)."""
         path = self.resolve(design)
-        command = [sys.executable, "-m", "wasmjit.cli", "run", str(path), f"--mode={mode}", "--record", str(self._settings.runs_dir.resolve()), "--no-progress"]
+        command = [sys.executable, "-m", "wasmjit", "run", str(path), f"--mode={mode}", "--record", str(self._settings.runs_dir.resolve()), "--no-progress"]
         if max_time_fs is not None:
             command += ["--max-time", str(max_time_fs)]
         if hot_threshold is not None:
             command.append(f"--jit-hot-threshold={hot_threshold}")
-        environment = None
         if force_deopt:
-            import os
-
-            environment = {**os.environ, "WASMJIT_FORCE_DEOPT": force_deopt}
+            command += ["--force-deopt", force_deopt]
         with self._lock:
             if len(self._active) >= self._settings.max_runs_active:
                 raise ApiError(409, f"{len(self._active)} runs started from the page are still going on", "wait for one to end")
-            child = subprocess.Popen([*command, *plusargs], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+            child = subprocess.Popen([*command, *plusargs], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             self._active[child.pid] = child
         threading.Thread(target=self._wait, args=(child, design), daemon=True).start()
         return child.pid

@@ -12,7 +12,6 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-
 from wasmjit_api.config import Settings, is_loopback
 from wasmjit_api.context import Context
 from wasmjit_api.errors import allowed_methods, error_response, install_error_handlers, not_allowed

@@ -135,10 +135,10 @@ def read_report(report: Any) -> RunRecords:
         })
     definitions = {p["process_id"]: p["definition"] for p in records.processes}
     names = {p["process_id"]: p["name"] for p in records.processes}
-    jit = report.get("jit") if isinstance(report.get("jit"), Mapping) else {}
+    jit = report.get("jit")
     source = _first(report, "deopts", "deopt_records")
     if source is None:
-        source = jit.get("jit_deopt_processes")
+        source = jit.get("jit_deopt_processes") if isinstance(jit, Mapping) else None
     for seq, row in enumerate(_mappings(source, records)):
         records.deopts.append(_deopt(row, seq, definitions))
     for row in _mappings(report.get("timeline"), records):

@@ -43,10 +43,7 @@ CREATE TABLE processes (
 CREATE TABLE drivers (run_id TEXT, signal TEXT, processes TEXT, PRIMARY KEY (run_id, signal)) WITHOUT ROWID;
 """
 
-_RUN_COLUMNS = (
-    "id kind design design_path mode status verdict exit_code created finished final_time_fs run_wall_ms total_wall_ms compiles_total deopts_total "
-    "tier_mix tier_native coverage commit_id waves pair message pid argv top"
-).split()
+_RUN_COLUMNS = ["id", "kind", "design", "design_path", "mode", "status", "verdict", "exit_code", "created", "finished", "final_time_fs", "run_wall_ms", "total_wall_ms", "compiles_total", "deopts_total", "tier_mix", "tier_native", "coverage", "commit_id", "waves", "pair", "message", "pid", "argv", "top"]
 SORTABLE = (
     "created", "design", "mode", "verdict", "status", "run_wall_ms", "total_wall_ms", "final_time_fs", "deopts_total", "compiles_total", "tier_native",
     "coverage", "commit_id", "id",
@@ -323,15 +320,20 @@ def _alive(pid: Any) -> bool:
     return True
 
 
-def _number(value: Any, kind: type[int] | type[float]) -> Any:
+def _number(value: Any, kind: type[int | float]) -> Any:
     return kind(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**63 else None
+
+
+def _mix(value: dict[str, Any]) -> dict[str, Any]:
+    mix = value.get("tier_mix")
+    return mix if isinstance(mix, dict) else {}
 
 
 def _run_row(run_id: str, meta: dict[str, Any], progress: Any) -> dict[str, Any]:
     """The database row of a run; a run whose process is gone without an end reads as aborted."""
     text = {key: _clean(str(meta[key])) if meta.get(key) is not None else None for key in
             ("kind", "design", "design_path", "mode", "status", "verdict", "created", "finished", "waves", "pair", "message")}
-    mix = meta.get("tier_mix") if isinstance(meta.get("tier_mix"), dict) else {}
+    mix = _mix(meta)
     row: dict[str, Any] = {
         "id": run_id, **text, "exit_code": _number(meta.get("exit_code"), int), "final_time_fs": _number(meta.get("final_time_fs"), int) or 0,
         "run_wall_ms": _number(meta.get("run_wall_ms"), float) or 0.0, "total_wall_ms": _number(meta.get("total_wall_ms"), float) or 0.0,
@@ -350,7 +352,7 @@ def _run_row(run_id: str, meta: dict[str, Any], progress: Any) -> dict[str, Any]
             for key in ("final_time_fs", "compiles_total", "deopts_total"):
                 row[key] = _number(progress.get(key), int) or 0
             row["run_wall_ms"] = _number(progress.get("run_wall_ms"), float) or 0.0
-            mix = progress.get("tier_mix") if isinstance(progress.get("tier_mix"), dict) else mix
+            mix = _mix(progress) or mix
     clean_mix = {_clean(str(k)): float(v) for k, v in mix.items() if isinstance(v, (int, float))}
     row["tier_mix"] = json.dumps(clean_mix)
     row["tier_native"] = 1.0 - clean_mix.get("interpret", 0.0) if clean_mix else None
@@ -374,7 +376,7 @@ def _present_deopt(row: dict[str, Any]) -> dict[str, Any]:
 def _store_records(db: sqlite3.Connection, run_id: str, records: RunRecords) -> None:
     for table in _TABLES:
         db.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
-    columns = "seq kind reason detail process_id process definition file line col resume time_fs delta wall_ns cost_ns action tier".split()
+    columns = ["seq", "kind", "reason", "detail", "process_id", "process", "definition", "file", "line", "col", "resume", "time_fs", "delta", "wall_ns", "cost_ns", "action", "tier"]
     db.executemany(
         f"INSERT INTO deopts (run_id, {', '.join(columns)}, frame) VALUES (?, {', '.join('?' * len(columns))}, ?)",
         ([run_id, *(_clean(d[c]) if isinstance(d[c], str) else d[c] for c in columns), json.dumps(d["frame"])] for d in records.deopts),

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi import Path as PathParameter
 from starlette.responses import Response
-
 from wasmjit_api import models
 from wasmjit_api.config import MAX_TIME
 from wasmjit_api.context import Context, Limit, Offset, RunId
@@ -140,9 +139,9 @@ def _trend(runs: list[dict[str, Any]], rows: list[dict[str, Any]], by: str) -> l
         points[where[run_id]]["runs"] += 1
     for row in rows:
         if row["run_id"] in counted:
-            point = points[where[row["run_id"]]]
-            point["deopts"] += row["count"]
-            point["reasons"][row["reason"]] += row["count"]
+            here = points[where[row["run_id"]]]
+            here["deopts"] += row["count"]
+            here["reasons"][row["reason"]] += row["count"]
     return list(points.values())
 
 

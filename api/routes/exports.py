@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Query
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
-
 from wasmjit_api.config import MAX_TIME
 from wasmjit_api.context import Context, RunId, Time
 from wasmjit_api.errors import ApiError, documented
@@ -18,9 +17,9 @@ from wasmjit_api.export import gtkw_text, perfetto_events, surfer_commands, time
 from wasmjit_api.routes.deopts import require_report
 from wasmjit_api.routes.waves import SignalList, _numbers
 
-_PERFETTO = {200: {"content": {"application/json": {}}}}
-_TEXT = {200: {"content": {"text/plain": {}}}}
-_FILE = {200: {"content": {"application/octet-stream": {}}}}
+_PERFETTO: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 
 def _attachment(body: bytes | str, name: str, media: str) -> Response:

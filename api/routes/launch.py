@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter
 from fastapi import Path as PathParameter
 from starlette.responses import Response
-
 from wasmjit_api import models
 from wasmjit_api.context import Context
 from wasmjit_api.errors import documented, json_response
+
 
 def router(ctx: Context) -> APIRouter:
     """Routes below /api that start and stop simulations."""

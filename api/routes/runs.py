@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
-
 from wasmjit_api import models
 from wasmjit_api.config import MAX_TIME
 from wasmjit_api.context import Context, Limit, Offset, RunId

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
-
 from wasmjit_api import models
 from wasmjit_api.context import Context, Limit, Offset, RunId, SignalId, Time
 from wasmjit_api.errors import ApiError, documented, json_response

@@ -216,7 +216,7 @@ def read_vcd_header(tokens: Iterator[bytes]) -> Header:
 
 
 def _until_end(tokens: Iterator[bytes]) -> list[bytes]:
-    words = []
+    words: list[bytes] = []
     for word in tokens:
         if word == b"$end":
             return words
@@ -294,10 +294,7 @@ def read_changes(header: Header, tokens: Iterator[bytes], pool: Pool) -> tuple[l
 
 # -- FST ----------------------------------------------------------------------------------------------------------------
 
-_FST_KINDS = (
-    "event integer parameter real real_parameter reg supply0 supply1 time tri triand trior trireg tri0 tri1 wand wire wor port sparray realtime "
-    "string bit logic int shortint longint byte enum shortreal"
-).split()
+_FST_KINDS = ["event", "integer", "parameter", "real", "real_parameter", "reg", "supply0", "supply1", "time", "tri", "triand", "trior", "trireg", "tri0", "tri1", "wand", "wire", "wor", "port", "sparray", "realtime", "string", "bit", "logic", "int", "shortint", "longint", "byte", "enum", "shortreal"]
 
 
 def fst_ident(handle: int) -> bytes:
@@ -315,7 +312,7 @@ def open_fst(path: Path) -> tuple[Header, Iterator[bytes]]:
     import ctypes
     import threading
 
-    from pylibfst import ffi, lib, string
+    from pylibfst import ffi, lib, string  # type: ignore[import-untyped]
 
     reader = lib.fstReaderOpen(str(path).encode())
     if reader == ffi.NULL:

@@ -33,23 +33,23 @@ class WaveIndex:
         self.t_begin: int = self.meta["t_begin"]
         self.t_end: int = self.meta["t_end"]
         self._maps: list[mmap.mmap] = []
-        self.times = self._map("times.bin", "Q")
-        self.refs = self._map("refs.bin", "I")
-        self.xs = self._map("xs.bin", "I")
-        self.offsets = self._map("pool.off", "Q")
-        self.numbers = self._map("pool.num", "d")
-        self.pool = self._map("pool.bin", "B")
+        self.times = self._map("times.bin").cast("Q")
+        self.refs = self._map("refs.bin").cast("I")
+        self.xs = self._map("xs.bin").cast("I")
+        self.offsets = self._map("pool.off").cast("Q")
+        self.numbers = self._map("pool.num").cast("d")
+        self.pool = self._map("pool.bin")
         self._pyramids: dict[int, list[tuple[float, float]]] = {}
         self._lock = threading.Lock()
 
-    def _map(self, name: str, code: str) -> memoryview:
+    def _map(self, name: str) -> memoryview:
         path = self.directory / name
         if not path.stat().st_size:
-            return memoryview(b"").cast(code)
+            return memoryview(b"")
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._maps.append(mapped)
-        return memoryview(mapped).cast(code)
+        return memoryview(mapped)
 
     def text(self, ref: int) -> str:
         """The value numbered `ref`, canonical (see `build`); strings begin with a quotation mark."""
@@ -163,10 +163,8 @@ class WaveIndex:
             else:
                 least = most = numbers[refs[k]]
                 k += 1
-            if least < low:
-                low = least
-            if most > high:
-                high = most
+            low = min(low, least)
+            high = max(high, most)
         return low, high
 
     def analog(self, signal: int, t0: int, t1: int, pixels: int) -> dict[str, Any]:

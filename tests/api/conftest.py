@@ -12,10 +12,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import synthetic  # noqa: E402
-from starlette.testclient import TestClient  # noqa: E402
-from wasmjit_api.config import Settings  # noqa: E402
-from wasmjit_api.main import create_app  # noqa: E402
+import synthetic
+from starlette.testclient import TestClient
+from wasmjit_api.config import Settings
+from wasmjit_api.main import create_app
 
 
 @dataclass

@@ -109,7 +109,7 @@ class Vcd:
         bounds = f" [{width - 1}:0]" if width > 1 and kind != "real" else ""
         self._lines.append(f"$var {kind} {width} {code} {name}{bounds} $end")
 
-    def set(self, time: int, path: str, value: int | str | float) -> None:
+    def set(self, time: int, path: str, value: str | float) -> None:
         if not self._begun:
             self._lines += ["$upscope $end"] * len(self._scope) + ["$enddefinitions $end"]
             self._begun = True
@@ -205,7 +205,7 @@ def sha256_waves(path: Path, blocks: int, flip_at_cycle: int | None = None) -> i
                 vcd.set(now, f"tb.dut.{name}_reg", value)
             vcd.set(now, "tb.dut.t1", t1)
             vcd.set(now, "tb.dut.t2", t2)
-            vcd.set(now, "tb.power", round(0.4 + bin(a ^ e).count("1") / 40 + 0.1 * ((n >> 2) & 1), 3))
+            vcd.set(now, "tb.power", round(0.4 + (a ^ e).bit_count() / 40 + 0.1 * ((n >> 2) & 1), 3))
             tick()
         state = [(x + y) & MASK for x, y in zip(state, (a, b, c, d, e, f, g, h), strict=True)]
         vcd.set(t, "tb.digest", int("".join(f"{w:08x}" for w in state), 16))
@@ -308,7 +308,7 @@ BUDGET = ("missing_thunk", "compile_budget_exhausted", "bailout")
 def _finish(record: RunRecorder, report: dict[str, Any], when: datetime, **extra: Any) -> None:
     record.finish(report, **extra)
     record.meta["finished"] = (when + timedelta(seconds=3)).isoformat(timespec="seconds")
-    record._write_meta()  # noqa: SLF001  (the fixture's clock is not the machine's)
+    record._write_meta()
 
 
 def pico_waves(path: Path, cycles: int) -> int:
@@ -408,7 +408,7 @@ def make_runs(root: Path, blocks: int = 6, cycles: int = 1500, live: bool = True
     if live:
         r = record("running", "lfsr", "compile", 154, "c0ffee123456")
         r.meta["pid"] = os.getpid()
-        r._write_meta()  # noqa: SLF001
+        r._write_meta()
         r.progress(time_fs=1_250_000_000, wall_ms=4200.0, activations=120_000, compiles_total=2, deopts_total=3, tier_mix={"interpret": 0.2, "compile": 0.8}, force=True)
     return ids
 

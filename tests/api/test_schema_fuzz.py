@@ -10,7 +10,7 @@ from wasmjit_api.config import Settings
 from wasmjit_api.main import create_app
 
 schemathesis = pytest.importorskip("schemathesis")
-from hypothesis import HealthCheck, given, settings  # noqa: E402
+from hypothesis import HealthCheck, given, settings
 
 
 @pytest.fixture(scope="module")

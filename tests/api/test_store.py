@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wasmjit.report.record import RunRecorder
 from wasmjit_api.errors import ApiError
 from wasmjit_api.records import read_report
 from wasmjit_api.store import RunStore
+
+from wasmjit.report.record import RunRecorder
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
+
 from wasmjit.report.record import RUN_FIELDS, RunRecorder, safe_name, tier_mix_of
 
 

@@ -15,15 +15,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "api"))
 
-import synthetic  # noqa: E402
-from wasmjit_api.config import Settings  # noqa: E402
-from wasmjit_api.main import create_app, make_server  # noqa: E402
+import synthetic
+from wasmjit_api.config import Settings
+from wasmjit_api.main import create_app, make_server
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMEDRIVER = "/usr/bin/chromedriver"
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars"
-).split()
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -123,7 +123,7 @@ def test_the_timeline_is_exported_for_perfetto_and_as_vcd(deopts: Any) -> None:
 
 def test_a_run_without_deopts_or_without_report_has_a_designed_empty_page(page: Any) -> None:
     page.open(f"run/{page.server.ids['sha_interpret']}/deopts", "lanes-canvas")
-    assert "No deopts" in page.text("empty")
+    assert "nothing was compiled" in page.text("empty")
     page.open(f"run/{page.server.ids['aborted']}/deopts")
     assert "KeyboardInterrupt" in page.text("error")
     assert "no report" in page.text("empty")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from synthetic import big_vcd
+
 from wasmjit.report.record import RunRecorder
 
 pytestmark = pytest.mark.browser

@@ -29,7 +29,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 SCHEMA_VERSION = 1
 
@@ -117,7 +117,7 @@ class RunRecorder:
         self._index = (self.directory / "stdout.idx").open("wb")
         self._write_meta()
 
-    def __enter__(self) -> RunRecorder:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:

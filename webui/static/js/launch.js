@@ -1,8 +1,15 @@
 // Start a run on a design of the configured folder.
 import { html, useState } from './lib.js';
-import { get, post } from './api.js';
+import { get, poll, post } from './api.js';
 import { Dialog, Empty, ErrorBox, Loading, Toggle, toast, useLoad } from './ui.js';
 import { parseTime } from './util.js';
+
+/** Says so when the simulator could not even begin: such a run leaves no directory. */
+async function report(pid) {
+  const status = await poll(() => get('/api/status'), answer => !answer.launch.active.includes(pid), null, 500).catch(() => null);
+  const failure = status?.launch.failures.find(one => one.pid === pid);
+  if (failure) toast(`${failure.design} did not run (exit code ${failure.exit_code}): ${failure.message.split('\n').pop()}`, true);
+}
 
 export function Launch({ close }) {
   const { data, error } = useLoad(() => get('/api/designs'), []);
@@ -14,12 +21,13 @@ export function Launch({ close }) {
     try {
       const max = form.max.trim() ? parseTime(form.max) : null;
       if (form.max.trim() && !max) throw new Error(`“${form.max}” is not a time: write 10us or 2500ns`);
-      await post('/api/launch', {
+      const { pid } = await post('/api/launch', {
         design: form.design || data.designs[0].path, mode: form.mode, plusargs: form.plusargs.split(/\s+/).filter(Boolean), max_time_fs: max,
         force_deopt: form.force || null,
       });
       toast('Started: the run appears in the list');
       close();
+      report(pid);
     } catch (problem) {
       setFailure(problem);
     }
@@ -30,7 +38,7 @@ export function Launch({ close }) {
       : !data ? html`<${Loading} />`
       : !data.designs.length ? html`<${Empty} title="The folder has no designs"><p>Put .mlir, .sv or .v files there.</p></${Empty}>`
       : html`<form onSubmit=${start} class="form" data-testid="launch-form">
-        <label>Design<select value=${form.design} onChange=${event => set({ design: event.target.value })} data-testid="launch-design">
+        <label>Design<select value=${form.design || data.designs[0].path} onChange=${event => set({ design: event.target.value })} data-testid="launch-design">
           ${data.designs.map(design => html`<option value=${design.path}>${design.path}</option>`)}</select></label>
         <label>Mode<${Toggle} value=${form.mode} options=${[['compile', 'compile'], ['interpret', 'interpret']]} onChange=${mode => set({ mode })} /></label>
         <label>Plusargs<input value=${form.plusargs} placeholder="+blocks=4 +seed=1" onInput=${event => set({ plusargs: event.target.value })} /></label>

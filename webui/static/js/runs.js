@@ -53,6 +53,10 @@ export function Runs({ query }) {
     setChosen([]);
     load();
   };
+  const running = (page.runs || []).filter(row => chosen.includes(row.id) && row.status === 'running');
+  const stop = async () => {
+    for (const row of running) await del(`/api/launch/${row.pid}`).catch(error => toast(`${row.design}: ${error.message}`, true));
+  };
   const send = async picked => {
     if (!picked) return;
     try {
@@ -84,6 +88,7 @@ export function Runs({ query }) {
       ${confirming ? html`<span>Delete ${chosen.length} ${chosen.length === 1 ? 'run' : 'runs'} with all files?</span>
           <button class="danger" onClick=${remove} data-testid="delete-yes">Delete</button><button onClick=${() => setConfirming(false)}>Keep</button>`
         : html`<button onClick=${() => setConfirming(true)} data-testid="delete">Delete…</button>`}
+      ${running.length > 0 && html`<button onClick=${stop} data-testid="stop" title="Only runs that were started from this page">Stop</button>`}
       <button class="quiet" onClick=${() => setChosen([])}>Clear</button>
     </div>`}
     ${page.error ? html`<${ErrorBox} error=${page.error} retry=${load} />`

@@ -126,7 +126,7 @@ function Triage({ id, run, data, query }) {
           <td><${Reason} value=${one.reason} /><div class="mono dim" style="overflow-wrap:anywhere;max-width:300px">${one.detail}</div><small class="dim">${one.kind} · ${one.processes.size} ${one.processes.size === 1 ? 'process' : 'processes'}</small></td>
           <td class="num">${formatNs(one.cost, 1)}</td>
           <td class="why"><b>${why.message}</b> <${Prose} text=${why.explanation} />${why.remedy ? html`<div><b>What to do:</b> <${Prose} text=${why.remedy} /></div>` : ''}</td></tr>`; })}</tbody></table></div>`
-        : html`<${Empty} title=${records.length ? 'No deopts in this selection' : 'No deopts: every process that was compiled stayed in native code'}>${records.length ? html`<button onClick=${crumbs[0][1]}>Show the whole run</button>` : ''}</${Empty}>`}
+        : html`<${Empty} title=${records.length ? 'No deopts in this selection' : run.mode === 'interpret' ? 'An interpreted run: nothing was compiled, so nothing could be left' : 'No deopts: every process that was compiled stayed in native code'}>${records.length ? html`<button onClick=${crumbs[0][1]}>Show the whole run</button>` : ''}</${Empty}>`}
     </div>
     <div class="columns wide-left">
       <div class="card"><header><h2>Records</h2><span class="dim" data-testid="record-count">${formatCount(shown.length)}${shown.length > SHOWN ? `, the first ${SHOWN} listed` : ''}</span></header>

@@ -149,12 +149,25 @@ function firstInterval(intervals, t) {
 
 const startIndex = (times, t) => Math.max(0, upperBound(times, t) - 1);
 
-function dense(context, value, x0, x1, top, bottom, theme) {
-  const level = value >= DENSE_X ? value - DENSE_X : value;
-  context.globalAlpha = Math.min(1, 0.5 + 0.08 * level);
-  context.fillStyle = value >= DENSE_X ? theme.x : theme.dense;
-  context.fillRect(x0, top, Math.max(1, x1 - x0), bottom - top);
-  context.globalAlpha = 1;
+/** Collects stretches with several changes per pixel by their code, so that each code is one fill. */
+class DenseBars {
+  constructor() { this.paths = new Map(); }
+
+  add(value, x0, x1, top, bottom) {
+    let path = this.paths.get(value);
+    if (!path) this.paths.set(value, path = new Path2D());
+    path.rect(x0, top, Math.max(1, x1 - x0), bottom - top);
+  }
+
+  draw(context, theme) {
+    for (const [value, path] of this.paths) {
+      const level = value >= DENSE_X ? value - DENSE_X : value;
+      context.globalAlpha = Math.min(1, 0.5 + 0.08 * level);
+      context.fillStyle = value >= DENSE_X ? theme.x : theme.dense;
+      context.fill(path);
+    }
+    context.globalAlpha = 1;
+  }
 }
 
 function drawBit(context, times, values, top, height, view, theme, colour) {
@@ -164,6 +177,7 @@ function drawBit(context, times, values, top, height, view, theme, colour) {
   const line = new Path2D();
   const unknown = new Path2D();
   const floating = new Path2D();
+  const bars = new DenseBars();
   let before = null; // y of the value to the left
   for (let i = startIndex(times, view.t0); i < times.length; i += 1) {
     const x0 = Math.max(-2, view.x(times[i]));
@@ -171,7 +185,7 @@ function drawBit(context, times, values, top, height, view, theme, colour) {
     const x1 = i + 1 < times.length ? Math.min(view.width + 2, view.x(times[i + 1])) : view.width + 2;
     const value = values[i];
     if (isDense(value)) {
-      dense(context, value, x0, x1, high, low, theme);
+      bars.add(value, x0, x1, high, low);
       before = null;
       continue;
     }
@@ -186,6 +200,7 @@ function drawBit(context, times, values, top, height, view, theme, colour) {
     path.lineTo(x1, y);
     before = y;
   }
+  bars.draw(context, theme);
   context.lineWidth = 1.25;
   context.strokeStyle = colour;
   context.stroke(line);
@@ -206,6 +221,7 @@ function drawBus(context, data, row, top, height, view, theme, colour) {
   const middle = (high + low) / 2;
   const paths = { '': new Path2D(), x: new Path2D(), z: new Path2D() };
   const texts = [];
+  const bars = new DenseBars();
   const { t: times, v: values } = data;
   for (let i = startIndex(times, view.t0); i < times.length; i += 1) {
     const raw0 = view.x(times[i]);
@@ -214,7 +230,7 @@ function drawBus(context, data, row, top, height, view, theme, colour) {
     const x1 = i + 1 < times.length ? Math.min(view.width + 4, view.x(times[i + 1])) : view.width + 4;
     const value = values[i];
     if (isDense(value)) {
-      dense(context, value, x0, x1, high, low, theme);
+      bars.add(value, x0, x1, high, low);
       continue;
     }
     const state = row.kind === 'bits' ? stateOf(value) : '';
@@ -229,6 +245,7 @@ function drawBus(context, data, row, top, height, view, theme, colour) {
     path.closePath();
     if (x1 - x0 > charWidth + 8) texts.push([value, x0, x1, state]);
   }
+  bars.draw(context, theme);
   for (const [state, path] of Object.entries(paths)) {
     const stroke = state === 'x' ? theme.x : state === 'z' ? theme.z : colour;
     context.fillStyle = stroke;

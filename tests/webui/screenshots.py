@@ -1,0 +1,119 @@
+"""Make the pictures of docs/screenshots: `python tests/webui/screenshots.py [OUT] [--all]`.
+
+`--all` makes every page in both themes at 1280 and 1920 wide, to be looked at; without it the small set that the documentation shows.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "api")]
+
+import synthetic
+from conftest import CHROMEDRIVER, CHROMIUM, FLAGS, Page, Server
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from wasmjit_api.config import Settings
+from wasmjit_api.main import create_app, make_server
+
+PORT = 8799
+SIZES = {1280: 800, 1920: 1080}
+
+
+def settle(page: Page) -> None:
+    """Wait until every request of the page has been answered and drawn."""
+    page.until(lambda: not page.css('[data-testid="loading"]'))
+    page.driver.execute_async_script("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => done()), 700)")
+
+
+def scenes(page: Page, ids: dict[str, str]) -> dict[str, Any]:
+    """Name -> how to get there."""
+
+    def go(address: str, then: str = "") -> Any:
+        def run() -> None:
+            page.open(address)
+            settle(page)
+            if then:
+                page.js(then)
+                settle(page)
+
+        return run
+
+    pick = "document.querySelector('[data-run=\"%s\"] input').click();"
+    busy = (
+        "const c = wasmjit.controller, m = c.model; c.model.rows = []; m.rowsChanged();"
+        "for (const p of ['tb.clk','tb.init','tb.ready','tb.bus_z','tb.digest','tb.dut.t_ctr_reg','tb.dut.a_reg','tb.dut.e_reg','tb.power']) c.addVariable(c.tree.byPath.get(p));"
+        "const by = p => m.signals().find(r => r.path === p).id; m.update([by('tb.power')], {analog: 'step'}); m.update([by('tb.dut.a_reg')], {analog: 'linear'});"
+        "m.update([by('tb.bus_z')], {open: true}); m.selected = new Set([by('tb.init'), by('tb.ready')]); m.group('handshake');"
+        "m.setView(650e6, 760e6); m.setMarker(1, 683e6); m.setCursor(710e6); m.select(by('tb.dut.e_reg'));"
+    )
+    pico, a, b = ids["pico"], ids["sha_interpret"], ids["sha_compile"]
+    return {
+        "runs": go("runs", pick % a + pick % b),
+        "runs-empty": go("runs?q=nothing"),
+        "launch": go("runs", "document.querySelector('[data-testid=launch]').click()"),
+        "deopts": go(f"run/{pico}/deopts"),
+        "deopt-detail": go(f"run/{pico}/deopts?d=7"),
+        "deopts-bottom": go(f"run/{pico}/deopts", "document.querySelector('.deopts').scrollTop = 1e6"),
+        "deopts-none": go(f"run/{a}/deopts", "document.querySelector('.deopts').scrollTop = 1e6"),
+        "waves": go(f"run/{b}/waves", busy),
+        "waves-log": go(f"run/{pico}/waves", "document.querySelector('[data-testid=toggle-log]').click(); wasmjit.controller.model.setView(2e9, 2.4e9); wasmjit.controller.model.setCursor(2.25e9)"),
+        "waves-none": go(f"run/{ids['failed']}/waves"),
+        "palette": go(f"run/{b}/waves", "document.querySelector('[data-testid=open-palette]').click()"),
+        "compare": go(f"compare/{a}/{b}"),
+        "log": go(f"run/{pico}/log"),
+        "burndown": go("burndown"),
+        "aborted": go(f"run/{ids['aborted']}/deopts"),
+        "not-found": go("run/none/deopts"),
+    }
+
+
+DOCUMENTED = [
+    ("runs", 1280, "light"), ("deopts", 1280, "light"), ("deopts", 1920, "dark"), ("deopt-detail", 1280, "light"), ("deopt-detail", 1920, "dark"), ("waves", 1280, "light"),
+    ("waves", 1920, "dark"), ("compare", 1280, "light"), ("compare", 1920, "dark"), ("burndown", 1280, "light"), ("waves-log", 1280, "dark"),
+    ("runs", 1920, "dark"), ("burndown", 1920, "dark"), ("palette", 1280, "dark"), ("runs-empty", 1280, "light"), ("aborted", 1280, "dark"), ("log", 1280, "light"),
+]
+
+
+def main(arguments: list[str]) -> None:
+    everything = "--all" in arguments
+    names = [word for word in arguments if not word.startswith("--")]
+    out = Path(names[0] if names else "docs/screenshots")
+    out.mkdir(parents=True, exist_ok=True)
+    root = Path(tempfile.mkdtemp(prefix="wasmjit-shots-"))
+    ids = synthetic.make_runs(root / "runs")
+    (root / "runs" / "allow.txt").write_text("prefix:reason:interpreter\n")
+    (root / "designs").mkdir()
+    (root / "designs" / "sha256.mlir").write_text(synthetic.MLIR)
+    app = create_app(Settings(root / "runs", port=PORT, designs_dir=root / "designs"))
+    server = make_server(app, "127.0.0.1", PORT)
+    threading.Thread(target=server.run, daemon=True).start()
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={root / 'profile'}"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    page = Page(driver, Server(f"http://127.0.0.1:{PORT}/", root / "runs", ids), root)
+    page.open("runs", "runs")
+    made = scenes(page, ids)
+    wanted = [(name, width, theme) for theme in ("light", "dark") for width in SIZES for name in made] if everything else DOCUMENTED
+    for name, width, theme in wanted:
+        page.size(width, SIZES[width])
+        page.js("localStorage.clear(); localStorage.setItem('wasmjit.theme', JSON.stringify(arguments[0]))", theme)
+        made[name]()
+        target = out / f"{name}-{width}-{theme}.png"
+        driver.save_screenshot(str(target))
+        Image.open(target).convert("RGB").save(target, optimize=True)
+        page.js("localStorage.clear()")
+    driver.quit()
+    app.state.context.hub.end_streams()
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
