@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wasmjit.elab.definition import Definition, RegisterGroup, Sink, is_constant, is_pure
+from wasmjit.elab.definition import REGISTER_OPS, Definition, RegisterGroup, Sink, is_constant, is_pure
 from wasmjit.elab.scope import ModuleScope
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
@@ -80,7 +80,7 @@ def lower_init(d: Definition, program: Program) -> Body | None:
         lw.op = op
         if op.name == "llhd.sig":
             emitted |= init_net(lw, d, d.home[op.results[0]], lw.get(op.operands[0]), op.operands[0].type)
-        elif op.name.startswith("seq."):
+        elif op.name in REGISTER_OPS:
             for r in op.results:
                 leaves = power_up(lw, op, r)
                 if leaves is not None:
@@ -272,6 +272,7 @@ def lower_process(d: Definition, program: Program, op: Op, number: int) -> Proce
     key = f"{d.name}.{'final' if final else 'process'}{number}"
     lw = Lowerer(key, "process", program, scope, name or key)
     lw.extra["local_signal"] = lambda sig: local_signal(d, sig)
+    lw.extra["net_size"] = d.net_size
     results = list(op.results)
     drives = d.process_drives.get(op, [])
 
@@ -290,7 +291,7 @@ def lower_process(d: Definition, program: Program, op: Op, number: int) -> Proce
     if not op.regions or not op.regions[0].blocks:
         lw.b.terminate(mir.Halt())
     else:
-        lw.region_cfg(op.regions[0])
+        lw.region_cfg(op.regions[0], [lw.get(v) for v in op.operands] if op.name == "seq.initial" else None)
     return ProcessDef(lw.finish(), op, final, name)
 
 

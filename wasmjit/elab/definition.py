@@ -188,6 +188,12 @@ class Definition:
         self.nets.append(NetDef(own.k, own.off, t, lay, name, kind))
         return own
 
+    def net_size(self, ref: NetRef) -> int:
+        """Bytes of the net behind a reference: an own net, or what a port slot is declared to be."""
+        if isinstance(ref, Own):
+            return max(self.nets[ref.k].lay.size, 1)
+        return max(next(layout(t).size for off, t in self.slots if off == ref.off), 1)
+
 
 def is_pure(op: Op) -> bool:
     """No effect at module level; its value may be computed wherever it is needed."""

@@ -46,7 +46,8 @@ class Tracing:
                 if own is None or off or bit or shape is None:
                     continue
                 net = owner.net_base + own.k
-                kind = "reg" if owner.definition.nets[own.k].kind in ("signal", "reg", "memory") else "wire"
+                # A signal of LLHD may be a net or a variable of the source: only registers are known to be variables.
+                kind = "reg" if owner.definition.nets[own.k].kind in ("reg", "memory") else "wire"
                 try:
                     self.trace.add(net, scope, name, shape, kind, bounds(inst, name))
                 except ValueError:
