@@ -11,8 +11,8 @@ import wasmtime as wt
 
 from wasmjit.codegen import wide_rt
 from wasmjit.codegen.binaryen import optimize
-from wasmjit.codegen.emit import in_memory
 from wasmjit.codegen.floats import FMATH_NAMES
+from wasmjit.codegen.forms import in_memory
 from wasmjit.codegen.kernelc import compile_kernel
 from wasmjit.codegen.module import KERNEL, SimpleLink, compile_bodies
 from wasmjit.codegen.wasm import I32, I64

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from tests.codegen.harness import CTX, GUEST_LO, Machine
 from tests.support.fake_env import FakeEnv
 from tests.support.mirgen import random_type, random_value
+from wasmjit.codegen.emit import HANDLERS
 from wasmjit.interp import SimFault, compile_body
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.fold import leaf_to_bytes
-from wasmjit.sem.mir import F32, F64, I64, A, Body, Drive, I, Ty, Val
+from wasmjit.sem.mir import F32, F64, I64, STATUS_DONE, A, Body, Drive, I, Ty, Val
+from wasmjit.sem.verify import CHECKS
 
 PAGES = 16
 NET = 1 << 32
@@ -174,6 +176,84 @@ def test_random_effects_equal_the_interpreter(seed: int) -> None:
     for _ in range(rng.randint(1, 25)):
         w.step()
     both(w.finish(), bytes(w.memory))
+
+
+def process(rng: random.Random) -> tuple[Writer, Body]:
+    """A process of random effects with waits, branches and a loop around everything."""
+    w = Writer(rng)
+    b = w.b = BodyBuilder("p", "process")
+    start, head = b.new_block(), b.new_block((I(32), A(24)))
+    b.set_block(start)
+    b.br(head, (b.i32(0), b.op("ldt", A(24), (b.ctx(),), w.offset(24))))
+    b.set_block(head)
+    w.vals += head.params
+    for _ in range(rng.randint(1, 8)):
+        kind = rng.random()
+        if kind < 0.35:
+            resume = b.new_block()
+            b.wait(resume)
+            b.set_block(resume)
+        elif kind < 0.7:
+            yes, no = b.new_block(), b.new_block()
+            join = b.new_block((A(24), I(64), I(576)))
+            b.cond_br(b.extract(w.fresh(I(32)), rng.randrange(32), 1), yes, no)
+            known = list(w.vals)
+            for side in (yes, no):
+                b.set_block(side)
+                w.vals = list(known)
+                for _ in range(rng.randint(0, 4)):
+                    w.step()
+                if rng.random() < 0.3:
+                    resume = b.new_block()
+                    b.wait(resume)
+                    b.set_block(resume)
+                b.br(join, (w.fresh(A(24)), w.fresh(I(64)), w.fresh(I(576))))
+            w.vals = known
+            b.set_block(join)
+            w.vals += join.params
+        else:
+            for _ in range(rng.randint(1, 4)):
+                w.step()
+    again, end = b.new_block(), b.new_block()
+    n = b.bin("add", head.params[0], b.i32(1))
+    image = w.fresh(A(24))
+    if rng.random() < 0.5:
+        image = b.op("aput", A(24), (image, b.extract(n, 0, 2), w.fresh(I(64))), (3, 8, (0,)))
+    b.cond_br(b.icmp("ugt", n, b.i32(3)), end, again)
+    b.set_block(again)
+    if rng.random() < 0.7:
+        resume = b.new_block()
+        b.wait(resume)
+        b.set_block(resume)
+    b.br(head, (n, image))
+    b.set_block(end)
+    b.op("stt", (), (b.ctx(), image), w.offset(24))
+    b.halt()
+    return w, b.finish()
+
+
+@settings(max_examples=80, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_random_processes_equal_the_interpreter_after_every_activation(seed: int) -> None:
+    rng = random.Random(seed)
+    w, body = process(rng)
+    env, m = FakeEnv(PAGES * 65536), Machine(PAGES)
+    env.write(CTX, bytes(w.memory))
+    m.write(CTX, bytes(w.memory))
+    env.add(body)
+    m.load(body)
+    theirs, ours = env.new_frame(body), m.new_frame(body)
+    while True:
+        want, got = env.run(body, theirs), m.activate(body, ours)
+        assert got == want
+        assert [effect(c) for c in m.calls] == [effect(c) for c in env.calls]
+        assert m.read(CTX, 0x7000) == env.read(CTX, 0x7000)
+        if got == STATUS_DONE:
+            break
+
+
+def test_every_operation_of_mir_is_lowered() -> None:
+    assert set(HANDLERS) == set(CHECKS)
 
 
 LIMIT = PAGES * 65536

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from ..sem.mir import LIMB_BITS, Ty
+from ..sem.mir import LIMB_BITS, I, Ty
 from . import wasm as W
 from .wasm import i32_const, i64_const, memarg
 
@@ -113,3 +113,7 @@ _CHUNKS = (
     (2, W.I32_LOAD16_U, W.I32_STORE16),
     (1, W.I32_LOAD8_U, W.I32_STORE8),
 )
+
+LOAD_WIDTH: list[int] = [0] + [LOAD_INT[I(w).nbytes] for w in range(1, 65)]
+"""Load opcode of an I(w), w <= 64."""
+STORE_WIDTH: list[int] = [0] + [STORE_INT[I(w).nbytes] for w in range(1, 65)]

@@ -8,7 +8,7 @@ from ..sem.analysis import is_static_alloca
 from ..sem.mir import FRAME_SPARE, LIMB_BITS, Drive, Op, Val
 from . import wasm as W
 from .emit import MEMORY_WRITERS, Emitter, lowers
-from .forms import EXTERN, MASK64, NO_SITE, STORE_INT, Place, Unsupported, address, copy_code, in_memory, zero_code
+from .forms import EXTERN, LOAD_WIDTH, MASK64, NO_SITE, STORE_INT, STORE_WIDTH, Place, Unsupported, address, copy_code, in_memory, zero_code
 from .values import canonical_bits
 from .wasm import GET, i32_const, i64_const, memarg
 from .wide import call, spill
@@ -85,12 +85,24 @@ def _loaded(e: Emitter, d: Val, base: Val, off: int) -> None:
 
 @lowers("ldt")
 def _ldt(e: Emitter, op: Op) -> None:
-    _loaded(e, op.dsts[0], op.args[0], op.attr)
+    d = op.dsts[0]
+    ty = d.ty
+    if ty.size <= 64 and ty.kind == "i":
+        e.define(d, e.s(op.args[0]) + memarg(LOAD_WIDTH[ty.size], op.attr), True)
+    else:
+        _loaded(e, d, op.args[0], op.attr)
 
 
 @lowers("stt")
 def _stt(e: Emitter, op: Op) -> None:
     base, v = op.args
+    ty = v.ty
+    if ty.size <= 64 and ty.kind == "i":
+        code = e.s(base) + e.s(v) + memarg(STORE_WIDTH[ty.size], op.attr)
+        if e.pending:
+            e.flush()
+        e.out += code
+        return
     one = v.ty.kind == "f" or (v.ty.kind == "i" and v.ty.size <= 64)
     code = e.store_leaf(Place(e.s(base) if one else e.cheap(base), op.attr), v)
     e.flush()

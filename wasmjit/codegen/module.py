@@ -2,7 +2,8 @@
 
     data = compile_bodies(bodies, link)
 
-The module imports `env.memory`, `env.table`, `env.sp`, kernel and runtime functions under `k`, `h.svc`, `h.fault` and `h.fmath`, and puts its
+The module imports `env.memory`, `env.table`, `env.sp`, `h.svc`, `h.fault`, `h.fmath`, under `k` all functions of `KERNEL` (the kernel's and those of
+`wide_rt`) and the runtime functions it calls, and puts its
 functions into the table at the slots that `Link.table_index` names, when it is instantiated. Calls between functions of one module are direct, all
 others go through the table.
 """
@@ -11,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Protocol
 
 from ..sem.analysis import is_static_alloca
-from ..sem.mir import Body, CallS, CallSite, Ty, Wait
+from ..sem.mir import Body, CallSite, Ty
 from . import calls, floats, images, ints, memory, wide
 from . import wasm as W
 from .emit import Emitter
@@ -136,18 +138,18 @@ KERNEL: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 
 _HOST = {"svc": _sig("ii>i"), "fault": _sig("il"), "fmath": _sig("idd>d")}
 
-_WIDE = tuple(n for n in KERNEL if n.startswith("w_"))
-_CODE_NEEDS: dict[str, tuple[str, ...]] = {
-    "drv": ("k_drive", "k_drive_eps", "k_drive_delta", "k_drive_mem"),
-    "drvref": ("k_drive", "k_drive_mem", "k_drive_bits", "w_setbits", "w_bad"),
-    "st": ("k_store_net", "k_store_net_mem"),
-    "memcpy": ("k_store_net_mem", "w_bad"),
-    "memmove": ("k_store_net_mem", "w_bad"),
-    "memset": ("k_store_net_mem", "w_bad", "k_alloc", "k_free"),
-    "netstore": ("k_net_changed",),
-    "spawn": ("k_spawn",),
-    "alloca": ("k_alloc", "k_free"),
-}
+@cache
+def _template() -> W.ModuleBuilder:
+    """A module with the imports that every module has."""
+    b = W.ModuleBuilder()
+    b.import_memory("env", "memory", 1)
+    b.import_table("env", "table", 0)
+    b.import_global("env", "sp", W.I32, True)
+    for name, sig in _HOST.items():
+        b.import_func("h", name, *sig)
+    for name, sig in KERNEL.items():
+        b.import_func("k", name, *sig)
+    return b
 
 
 class ModuleEmitter:
@@ -155,61 +157,17 @@ class ModuleEmitter:
 
     def __init__(self, bodies: Sequence[Body], link: Link) -> None:
         self.link = link
-        self.builder = b = W.ModuleBuilder()
-        self._calls: dict[tuple[str, str], bytes] = {}
+        self.builder = b = _template().clone()
+        self._calls: dict[tuple[str, str], bytes] = {key: b"\x10" + W.uleb(i) for key, i in b.func_imports.items()}
         self._dynamic: dict[str, bool] = {}
-        b.import_memory("env", "memory", 1)
-        b.import_table("env", "table", 0)
-        self.sp = b.import_global("env", "sp", W.I32, True)
-        self._import("h", "fault", _HOST["fault"])
-        self._imports(bodies)
+        self.sp = 0
+        # All imports come before the first function.
+        runtime = {op.attr for body in bodies for blk in body.blocks for op in blk.ops if op.code == "rt"}
+        for name in sorted(runtime - KERNEL.keys()):
+            self._calls["k", name] = b"\x10" + W.uleb(b.import_func("k", name, *self.kernel_type(name)))
         self.index: dict[str, int] = {}
         for body in bodies:
             self.index[body.key] = b.declare_func(*body_type(body), body.name or body.key)
-
-    def _import(self, module: str, name: str, sig: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
-        i = self.builder.import_func(module, name, *sig)
-        self._calls[module, name] = b"\x10" + W.uleb(i)
-
-    def _imports(self, bodies: Sequence[Body]) -> None:
-        """Imports what the bodies may call: all imports come before the first function."""
-        codes: set[str] = set()
-        runtime: set[str] = set()
-        kernel: set[str] = set()
-        wide_values = False
-        for body in bodies:
-            for blk in body.blocks:
-                for op in blk.ops:
-                    code = op.code
-                    codes.add(code)
-                    if code == "rt":
-                        runtime.add(op.attr)
-                    elif not wide_values:
-                        for v in op.dsts or op.args:
-                            t = v.ty
-                            if t.size > 64 or t.kind == "a":
-                                wide_values = True
-                                break
-                        else:
-                            # A narrow result of wide operands.
-                            wide_values = any(a.ty.size > 64 or a.ty.kind == "a" for a in op.args)
-                term = blk.term
-                if isinstance(term, Wait):
-                    kernel |= {"k_wait_set", "k_wait_dyn", "k_wait_time"}
-                elif isinstance(term, CallS):
-                    kernel |= {"k_frame_new", "k_frame_free"}
-        for code in codes & _CODE_NEEDS.keys():
-            kernel.update(_CODE_NEEDS[code])
-        if wide_values:
-            kernel.update(_WIDE)
-        for name in sorted(kernel):
-            self._import("k", name, KERNEL[name])
-        for name in sorted(runtime - kernel):
-            self._import("k", name, self.kernel_type(name))
-        if "svc" in codes:
-            self._import("h", "svc", _HOST["svc"])
-        if codes & {"frem", "fmath"}:
-            self._import("h", "fmath", _HOST["fmath"])
 
     def kernel_type(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Wasm types of a function called by `rt`."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _INLINE = 256
 """Code longer than this is not carried to its use but put into a local, which keeps copying linear."""
 MANY = 1 << 20
+_I32, _I64, _F32, _F64 = W.I32, W.I64, W.F32, W.F64
+_CACHED = len(GET)
 
 
 class NeedShadow(Exception):
@@ -47,9 +49,37 @@ class Values:
     """The values of one body while it is being emitted; `Emitter` adds control flow."""
 
     __slots__ = (
-        "block", "body", "expr", "fp", "frame", "img", "label", "last_use", "limb", "link", "live",
-        "loc", "local_types", "mod", "nlocals", "out", "params_in_frame", "pending", "position", "roots", "saved", "shadow",
-        "shared_slots", "slot_of", "sp0", "tainted", "unplaced", "uses", "uses_shadow", "writers",
+        "block",
+        "body",
+        "expr",
+        "fp",
+        "frame",
+        "has_aput",
+        "img",
+        "label",
+        "last_use",
+        "limb",
+        "link",
+        "live",
+        "loc",
+        "local_types",
+        "mod",
+        "nlocals",
+        "out",
+        "params_in_frame",
+        "pending",
+        "position",
+        "roots",
+        "saved",
+        "shadow",
+        "shared_slots",
+        "slot_of",
+        "sp0",
+        "tainted",
+        "unplaced",
+        "uses",
+        "uses_shadow",
+        "writers",
     )  # fmt: skip
 
     def __init__(self, body: Body, mod: ModuleEmitter) -> None:
@@ -78,6 +108,7 @@ class Values:
         self.params_in_frame: dict[int, int] = {}
         self.shared_slots: set[int] = set()
         self.writers = False
+        self.has_aput = False
         self.uses_shadow = False
         self.nlocals = 0
         self.tainted = False
@@ -112,7 +143,7 @@ class Values:
                 self.tainted = True
             return self.expr[v.id]
         if v.ty.kind == "i":
-            return i32_const(c) if v.ty.size <= 32 else i64_const(c)  # type: ignore[arg-type]
+            return i32_const(c) if v.ty.size <= 32 else i64_const(c)
         return W.f32_const(c) if v.ty.size == 32 else W.f64_const(c)  # type: ignore[arg-type]
 
     def cheap(self, v: Val) -> bytes:
@@ -151,16 +182,29 @@ class Values:
 
     def define(self, d: Val, code: bytes, mem: bool = False) -> None:
         """Gives scalar `d` its code. mem: the code reads memory that may be written later (it is known of operands taken by `s`)."""
-        n = self.uses.get(d.id, 0)
+        vid = d.id
+        n = self.uses.get(vid, 0)
         if n == 1 and len(code) < _INLINE:
-            self.expr[d.id] = code
+            self.expr[vid] = code
             if mem or self.tainted:
-                self.pending[d.id] = d
+                self.pending[vid] = d
                 self.tainted = False
         elif n:
-            (i,) = self.locals_of(d)
-            self.out += code + SET.at(i)
-            self.expr[d.id] = GET.at(i)
+            known = self.loc.get(vid)
+            if known is None:
+                i = self.nlocals
+                self.nlocals = i + 1
+                ty = d.ty
+                self.local_types.append((_I32 if ty.size <= 32 else _I64) if ty.kind == "i" else (_F32 if ty.size == 32 else _F64))
+            else:
+                i = known[0]
+            self.out += code
+            if i < _CACHED:
+                self.out += SET[i]
+                self.expr[vid] = GET[i]
+            else:
+                self.out += SET.at(i)
+                self.expr[vid] = GET.at(i)
             self.tainted = False
 
     def define_constant(self, d: Val, code: bytes) -> None:

@@ -307,6 +307,13 @@ class ModuleBuilder:
         self._n_memories = 0
         self.func_imports: dict[tuple[str, str], int] = {}
 
+    def clone(self) -> ModuleBuilder:
+        """An independent copy of what has been collected so far."""
+        new = ModuleBuilder()
+        for name, value in vars(self).items():
+            setattr(new, name, value.copy() if isinstance(value, (list, dict)) else value)
+        return new
+
     def add_type(self, params: Sequence[int], results: Sequence[int]) -> int:
         """Type index of a function type (equal types share one index)."""
         key = (tuple(params), tuple(results))
