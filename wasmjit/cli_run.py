@@ -24,15 +24,15 @@ def add_parser(subparsers: Any) -> None:
 def add_run_options(p: argparse.ArgumentParser) -> None:
     """Options that run and parity share."""
     p.add_argument("--top", action="append", default=[], metavar="NAME", help="top module (repeatable; default: the modules nobody instantiates)")
-    p.add_argument("--mode", choices=("interpret", "compile"), default=None, help="default: compile")
+    p.add_argument("--mode", choices=("interpret", "compile", "analyze"), default=None, help="default: compile; analyze: print what the design consists of")
     p.add_argument("--max-time", type=natural, default=0, metavar="FS", help="stop before events later than this (fs)")
     p.add_argument("--max-cycles", type=natural, default=0, metavar="N", help="stop after N time steps")
     p.add_argument("--max-deltas", type=natural, default=10000, metavar="N", help="delta cycles per time step (10000; 0: no limit)")
     p.add_argument("--max-process-steps", type=natural, default=0, metavar="N", help="process activations of the whole run")
     p.add_argument("--timeout", type=float, default=0.0, metavar="S", help="wall-clock limit in seconds")
-    p.add_argument("--seed", type=integer, default=0, metavar="N")
-    p.add_argument("--vcd", metavar="FILE")
-    p.add_argument("--fst", metavar="FILE")
+    p.add_argument("--seed", type=integer, default=0, metavar="N", help="of everything random in the run (0)")
+    p.add_argument("--vcd", metavar="FILE", help="write value changes as VCD")
+    p.add_argument("--fst", metavar="FILE", help="write value changes as FST")
     p.add_argument("--trace", action="append", default=[], metavar="SIGNAL", help="signals to record (glob, repeatable)")
     p.add_argument("--trace-all", action="store_true", help="record every signal, unnamed wires included")
     p.add_argument("--jit-hot-threshold", type=str, default=None, metavar="N", help="activations before a process is compiled (1)")
@@ -42,24 +42,24 @@ def add_run_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--jit-report", metavar="PATH", default=None, help="write the JSON report")
     p.add_argument("--jit-timeline", metavar="PATH", default=None, help="write the timeline: Chrome/Perfetto JSON, or VCD by suffix")
     p.add_argument("--force-deopt", metavar="SPEC", default=None, help="all, every:N or process:NAME: force deopts at resume points")
-    p.add_argument("--sim-stats", action="store_true")
-    p.add_argument("--process-stats", action="store_true")
-    p.add_argument("--op-stats", action="store_true")
-    p.add_argument("--op-stats-top", type=natural, default=20, metavar="N")
-    p.add_argument("--process-stats-top", type=natural, default=20, metavar="N")
-    p.add_argument("--profile", nargs="?", const="-", default=None, metavar="F")
+    p.add_argument("--sim-stats", action="store_true", help="counters of the event kernel at the end")
+    p.add_argument("--process-stats", action="store_true", help="per process: interpreted operations (steps), activations, tier")
+    p.add_argument("--op-stats", action="store_true", help="interpreted operations by name (runs in interpret mode unless --mode says otherwise)")
+    p.add_argument("--op-stats-top", type=natural, default=20, metavar="N", help="rows of --op-stats (20; 0: all)")
+    p.add_argument("--process-stats-top", type=natural, default=20, metavar="N", help="rows of --process-stats (20; 0: all)")
+    p.add_argument("--profile", nargs="?", const="-", default=None, metavar="F", help="sample which process runs; table to standard error or to a file")
     p.add_argument("--parallel", type=natural, default=0, metavar="N", help="compile threads")
     p.add_argument("--frontend-arg", action="append", default=[], metavar="ARG", help="argument for circt-verilog")
-    p.add_argument("--allow-read", action="append", default=[], metavar="DIR")
-    p.add_argument("--allow-write", action="append", default=[], metavar="DIR")
+    p.add_argument("--allow-read", action="append", default=[], metavar="DIR", help="directory the design may read in a sandbox (repeatable)")
+    p.add_argument("--allow-write", action="append", default=[], metavar="DIR", help="directory the design may write in a sandbox (repeatable)")
     p.add_argument("--allow-system", action="store_true", help="let the design run shell commands ($system)")
     p.add_argument("--max-memory", type=natural, default=1 << 31, metavar="BYTES", help="linear memory of the design")
     p.add_argument("--skip-passes", action="store_true", help="accepted for circt-sim's sake")
     p.add_argument("--record", nargs="?", const="", default=None, metavar="DIR", help="record the run for the dashboard")
     p.add_argument("--kernel", choices=("wasm",), default="wasm", help=argparse.SUPPRESS)
-    p.add_argument("-v", "--verbose", dest="verbose", nargs="?", const=1, default=0, type=natural, metavar="N")
+    p.add_argument("-v", "--verbose", dest="verbose", nargs="?", const=1, default=0, type=natural, metavar="N", help="1: sizes and times of the set-up; 2: every decision of the governor")
     p.add_argument("-q", "--quiet", action="store_true", help="only errors")
-    p.add_argument("--progress", action=argparse.BooleanOptionalAction, default=None)
+    p.add_argument("--progress", action=argparse.BooleanOptionalAction, default=None, help="progress line on standard error (default: on a terminal)")
 
 
 def natural(text: str) -> int:
@@ -134,7 +134,8 @@ def run_options(a: argparse.Namespace) -> tuple[list[str], RunOptions]:
     if not force and request is not None and request[1] not in ("0", "false", ""):
         force = "once"
     o = RunOptions(
-        mode=a.mode or "compile",
+        mode=a.mode if a.mode in ("interpret", "compile") else "interpret" if a.op_stats or a.mode else "compile",
+        analyze=a.mode == "analyze",
         tops=a.top,
         max_time=a.max_time,
         max_cycles=a.max_cycles,
@@ -155,12 +156,14 @@ def run_options(a: argparse.Namespace) -> tuple[list[str], RunOptions]:
         timeline=a.jit_timeline,
         force_deopt=force,
         op_stats=a.op_stats,
+        op_stats_top=a.op_stats_top,
         process_stats=a.process_stats,
+        process_stats_top=a.process_stats_top,
         sim_stats=a.sim_stats,
         profile=a.profile,
         verbose=a.verbose,
         quiet=a.quiet,
-        progress=a.progress if a.progress is not None else False,
+        progress=a.progress if a.progress is not None else sys.stderr.isatty() and not a.quiet,
         allow_read=a.allow_read,
         allow_write=a.allow_write,
         allow_system=a.allow_system,

@@ -81,7 +81,7 @@ class Code:
         def run(*args: int) -> Any:
             try:
                 if not inner:
-                    inner.append(lazy(sim.program.body(key), sim.env, sim.options.op_stats))
+                    inner.append(lazy(sim.program.body(key), sim.env, sim.options.count_operations))
                 return inner[0](*args)
             except SimFault as e:
                 sim.record_fault(e.site, e.addr)

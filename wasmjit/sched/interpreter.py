@@ -21,7 +21,7 @@ class InterpEnv(Env):
 
     def __init__(self, sim: Simulation, guest_lo: int) -> None:
         self.sim = sim
-        self.count = sim.options.op_stats
+        self.count = sim.options.count_operations
         super().__init__(sim.kernel.call, guest_lo)
         memory = sim.memory
         self.u8, self.u16, self.u32, self.u64, self.f64 = memory.u8, memory.u16, memory.u32, memory.u64, memory.f64

@@ -31,8 +31,12 @@ class RunOptions:
     force_deopt: str = ""
     kernel: str = "wasm"
     op_stats: bool = False
+    op_stats_top: int = 20
     process_stats: bool = False
+    process_stats_top: int = 20
     sim_stats: bool = False
+    analyze: bool = False
+    """Print what the design consists of instead of running it."""
     profile: str | None = None
     verbose: int = 0
     quiet: bool = False
@@ -43,3 +47,8 @@ class RunOptions:
     sandbox: bool = False
     max_memory: int = 1 << 31
     """Bytes of linear memory."""
+
+    @property
+    def count_operations(self) -> bool:
+        """Whether interpreted bodies count their blocks."""
+        return self.op_stats or self.process_stats

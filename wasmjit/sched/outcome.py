@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
+class OutputError(Exception):
+    """A file the user asked for cannot be written; str() says which and why."""
+
+
 @dataclass(slots=True)
 class Outcome:
-    """reason: finished, no_events, max_time, limit, fault, stopped. Times in fs and ms."""
+    """reason: finished, no_events, max_time, limit, fault, timeout, interrupted, stopped. Times in fs and ms."""
 
     exit_code: int = 0
     success: bool = True

@@ -14,6 +14,7 @@ from wasmjit.elab.program import ProgramImpl
 from wasmjit.interp.compiler import lazy
 from wasmjit.ir import Design, Op
 from wasmjit.report.telemetry import Telemetry
+from wasmjit.report.telemetry import Telemetry
 from wasmjit.runtime.cache import Cache, open_cache
 from wasmjit.runtime.engine import Engine
 from wasmjit.runtime.memory import Global, LinearMemory, Table
@@ -25,7 +26,7 @@ from wasmjit.sched.governor import Governor
 from wasmjit.sched.jit import RECORD_BYTES
 from wasmjit.sched.interpreter import InterpEnv, deepen_recursion
 from wasmjit.sched.options import RunOptions
-from wasmjit.sched.outcome import Outcome
+from wasmjit.sched.outcome import Outcome, OutputError
 from wasmjit.sched.runtime_impl import RuntimeImpl, write_fd
 from wasmjit.sched.services import Services
 from wasmjit.sched.tables import KernelTables
@@ -34,6 +35,7 @@ from wasmjit.sched.view import KernelView
 from wasmjit.sched.wasmkernel import WasmKernel
 from wasmjit.sem.lower.core import Unsupported
 from wasmjit.sem.mir import FRAME_HEADER, Body, CallSite
+from wasmjit.waves.model import WaveError
 
 STACK_BYTES = 4 << 20
 RING_BYTES = 1 << 20
@@ -55,6 +57,8 @@ class Simulation:
         self.stderr = stderr or (lambda line: print(line, file=sys.stderr, flush=True))
         self.interactive = sys.stdout.isatty() if stdout is write_fd else False
         self.outcome = Outcome()
+        self.telemetry = Telemetry()
+        self.stop_cause = ""
         self.call_profile: dict[int, Any] = {}
         self.time_precision = -15
         self.rtti_parents = rtti_table(design)
@@ -96,7 +100,7 @@ class Simulation:
                     tables.fanout.proc(net, p.id - 1, s)
         for i, r in enumerate(elab.regions):
             for net in dict.fromkeys(r.inputs):
-                tables.fanout.region(net, i)
+                tables.fanout.region(net, i, r.region.edge)
         n_nets = sum(len(inst.definition.nets) for inst in elab.instances)
         tables.nets.add_range([0] * n_nets, [0] * n_nets)
         tables.procs.rows = [(0, 0, 0, 0, 0, 0)] * len(elab.processes)
@@ -147,6 +151,8 @@ class Simulation:
         )
         for addr, data in elab.images():
             self.memory.u8[addr : addr + len(data)] = data
+        for addr, region in elab.commit_cells():
+            self.memory.u32[addr >> 2] = region
         for g in list(self.program.globals.values()):
             data = self.program.global_image(g)
             if data.strip(b"\0"):
@@ -180,7 +186,10 @@ class Simulation:
         self.kernel.call["k_init"]()
         if self.options.vcd or self.options.fst:
             self.tracing = Tracing(self)
-            self.tracing.start()
+            try:
+                self.tracing.start()
+            except (OSError, WaveError) as e:
+                raise OutputError(f"cannot write {self.options.vcd or self.options.fst}: {e}") from e
         from wasmjit.interp.env import SimFault
         from wasmjit.runtime.services import SimFault as ServiceFault
 
@@ -231,10 +240,10 @@ class Simulation:
                 self.kernel_fault()
                 break
             if reason == cb.REASON_STOP:
-                self.outcome.reason = "stopped"
+                self.stopped()
                 break
             raise RuntimeError(f"the kernel returned reason {reason}")
-        if not self.outcome.faulted and not self.outcome.limit:
+        if not self.outcome.faulted and not self.outcome.limit and not self.stop_cause:
             self.kernel.call["k_final"](CHUNK)
             if self.view.u32(cb.CB_FAULTED):
                 self.kernel_fault()
@@ -288,6 +297,25 @@ class Simulation:
             out.warnings += 1
         elif level in ("error", "fatal"):
             out.errors += 1
+
+    def ask_stop(self, cause: str) -> None:
+        """Let the run end after the present activation; callable from any thread. cause: 'timeout' or 'interrupted'."""
+        self.stop_cause = self.stop_cause or cause
+        self.view.set_u32(cb.CB_STOP, cb.STOP_HOST)
+
+    def stopped(self) -> None:
+        """The kernel came back because somebody asked it to."""
+        out = self.outcome
+        out.reason = self.stop_cause or "stopped"
+        self.runtime.flush()
+        now = self.view.u64(cb.CB_FS)
+        if self.stop_cause == "timeout":
+            out.limit = True
+            out.exit_code = 3
+            self.stderr(f"[wasmjit] Wall-clock timeout reached ({self.options.timeout:g} s) at time {now} fs")
+        elif self.stop_cause == "interrupted":
+            out.exit_code = 130
+            self.say(f"Error: interrupted at time {now} fs")
 
     # -- faults --------------------------------------------------------------------------------------------------------------------------
 

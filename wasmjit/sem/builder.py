@@ -36,6 +36,8 @@ class BodyBuilder:
     def __init__(self, key: str, kind: str, results: Sequence[Ty] = (), name: str = "", loc: Any = None) -> None:
         self.body = Body(key, kind, results=tuple(results), name=name or key, loc=loc)
         self.block: Block | None = None
+        self.loc: Any = None
+        """Location of terminators that are made without one."""
         self._next = 0
         self._consts: dict[Any, Val] = {}
         self._defs: dict[int, Op] = {}
@@ -218,7 +220,7 @@ class BodyBuilder:
     def terminate(self, term: Term, loc: Any = None) -> None:
         """Ends the current block."""
         assert self.block is not None and self.block.term is None, f"{self.body.key}: {self.block} already has a terminator"
-        term.loc = loc
+        term.loc = self.loc if loc is None else loc
         self.block.term = term
 
     def br(self, target: Block, args: Sequence[Val] = (), loc: Any = None) -> None:

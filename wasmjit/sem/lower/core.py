@@ -98,7 +98,10 @@ class Scope(Protocol):
         """The body reads this net."""
 
     def sens_net(self, lw: Lowerer, value: Value) -> Any | None:
-        """Static net behind an observed outside value, or None if it is constant."""
+        """Static net behind an observed outside value, or None if there is none."""
+
+    def sources(self, v: Value) -> list[Any]:
+        """All nets an outside value depends on."""
 
 
 class Lowerer:
@@ -195,6 +198,7 @@ class Lowerer:
     def run_op(self, op: Op) -> None:
         fn = LOWER.get(op.name)
         self.op = op
+        self.b.loc = op.loc
         if fn is None:
             raise Unsupported(op, f"operation '{op.name}' is not supported")
         fn(self, op)
