@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shlex
 import sys
 from typing import Any
 
@@ -64,6 +65,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return 2
+    # Scripts written for circt-sim hand plusargs over in CIRCT_UVM_ARGS; those of the command line come first.
+    plus += [a for a in shlex.split(os.environ.get("CIRCT_UVM_ARGS", "")) if a.startswith("+")]
     options.plusargs = [a[1:] for a in plus]
     module = importlib.import_module(f"wasmjit.cli_{options.command}")
     try:

@@ -99,7 +99,8 @@ class Analyser:
             self.register(op)
         elif name in CLOCKED_EFFECTS:
             self.group(op)
-        elif name in PROCESS_OPS:
+        elif name in PROCESS_OPS or (name == "seq.initial" and not op.results):
+            # An initial procedure that computes nothing for registers may print, fork and wait: it is a process that starts at time 0.
             d.processes.append(op)
         elif name == "llhd.drv":
             pass
@@ -171,7 +172,7 @@ class Analyser:
                 continue
             drv = drives[0]
             value = drv.group("value")[0]
-            if drv.group("enable") or "strength0" in drv.attrs or not zero_time(drv, drv.group("time")[0]):
+            if drv.group("enable") or "strength0" in drv.attrs or "circt.force" in drv.attrs or "circt.release" in drv.attrs or not zero_time(drv, drv.group("time")[0]):
                 continue
             src = value.owner
             if isinstance(src, Op) and src.name == "llhd.process":
@@ -265,8 +266,23 @@ class Analyser:
                 self.wire(v)
         for g in d.groups:
             for trigger in (g.clock, g.reset):
-                if trigger is not None and self.direct_home(trigger) is None and not is_constant(trigger, self.const):
+                if trigger is not None and self.direct_home(trigger) is None and not is_constant(trigger, self.const) and not self.simple_clock(trigger):
                     self.wire(trigger)
+
+    def simple_clock(self, v: Value) -> bool:
+        """A clock computed by a few operations from one one-bit net: the register group listens to that net and computes the clock itself."""
+        from wasmjit.elab.scope import ModuleScope
+        from wasmjit.sem.layout import layout
+
+        if self.cone_size(v) > INLINE_CONE:
+            return False
+        scope = ModuleScope(self.d)
+        nets = set(scope.sources(v))
+        if len(nets) != 1:
+            return False
+        (net,) = nets
+        t = next((n.type for n in self.d.nets if isinstance(net, Own) and n.k == net.k), None) if isinstance(net, Own) else dict(self.d.slots).get(net.off)
+        return t is not None and len(layout(t).leaves) <= 2 and all(ty.size == 1 and ty.kind == "i" for ty in layout(t).leaves)
 
     def used_in_processes(self, v: Value) -> bool:
         if not hasattr(self, "_inner_uses"):

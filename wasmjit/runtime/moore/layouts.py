@@ -46,8 +46,8 @@ COVER_MAGIC = 0x56_4F_43_47_52_50_4A_57
 CROSS_FILTER_SIZE = 56
 """`{i32 coverpoint, ptr bins, i32 n, ptr values, i32 n, ptr ranges, i32 n, i1 negate}`; ranges are pairs of i64."""
 
-PROCESS_HANDLE = 0xE000_0000
-"""A process handle is this plus the process id: not a valid address, never null."""
+PROCESS_HANDLE = 0
+"""A process handle is this plus the process id counted from 1 (`k_process_handle` makes the same): below every valid address, never null."""
 
 
 def storage_bytes(bits: int) -> int:

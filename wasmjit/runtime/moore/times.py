@@ -39,6 +39,5 @@ def time_name(exponent: int) -> str:
 
 @service("__moore_printtimescale")
 def moore_printtimescale(rt: Runtime) -> None:
-    """The MLIR keeps no time scale: the unit is circt-verilog's default, 1ns, the precision 1ps or the design's if that is finer."""
-    precision = min(rt.time_precision, -12)
-    rt.out(f"Time scale of ({rt.instance_path()}) is {time_name(-9)} / {time_name(precision)}\n".encode())
+    """The MLIR keeps no time scale: what is printed is circt-verilog's default, 1ns / 1ps (the simulator itself counts femtoseconds)."""
+    rt.out(f"Time scale of ({rt.instance_path()}) is {time_name(-9)} / {time_name(-12)}\n".encode())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from wasmjit.sched.control import CB_CUR, CB_CUR_ID, CB_FS, CB_USER, NO_NET
+from wasmjit.sched.descriptors import C_REFS, P_COLD
 from wasmjit.sched.intrinsics import export, i32, i64, ld32, ld64, st32, st64, u32
 from wasmjit.sched.kernel.apply import k_store_net_bits
+from wasmjit.sched.kernel.force import k_force_bits, k_release_bits
 from wasmjit.sched.kernel.heap import k_alloc0, k_free
 from wasmjit.sched.kernel.queues import k_mem_event
 from wasmjit.sched.kernel.wheel import k_drive_bits
@@ -33,6 +35,24 @@ def k_drive_ref_bits(ptr: i64, bit: i32, width: i32, val: i64, fs: i64, delta: i
         k_store_net_bits(NO_NET, u32(ptr), bit, width, val)
     else:
         k_drive_bits(high - 1, u32(ptr), bit, width, val, fs, delta, eps)
+
+
+@export
+def k_force_ref(ptr: i64, bit: i32, width: i32, val: i64) -> None:
+    """Force 1..64 bits at bit offset `bit` from a pointer into a net; plain memory has no drivers, there it is an assignment."""
+    high = u32(ptr >> 32)
+    if high == 0:
+        k_store_net_bits(NO_NET, u32(ptr), bit, width, val)
+    else:
+        k_force_bits(high - 1, u32(ptr), bit, width, val)
+
+
+@export
+def k_release_ref(ptr: i64, bit: i32, width: i32) -> None:
+    """Release 1..64 bits: what they are driven or assigned to shows again."""
+    high = u32(ptr >> 32)
+    if high:
+        k_release_bits(high - 1, u32(ptr), bit, width, 1)
 
 
 def triggered_slot(table: i32, cap: i32, addr: i32, now: i64) -> i32:
@@ -105,7 +125,11 @@ def k_event_triggered(ptr: i64) -> i32:
 
 @export
 def k_process_handle() -> i32:
-    """Handle of the running process: its id plus one, 0 outside of processes."""
-    if ld32(CB_CUR) == 0:
+    """Handle of the running process: its id plus one, 0 outside of processes. Its descriptor is not used again, so that its state can be asked for later."""
+    p = ld32(CB_CUR)
+    if p == 0:
         return 0
+    c = ld32(p + P_COLD)
+    if ld32(c + C_REFS) == 0:
+        st32(c + C_REFS, 1)
     return ld32(CB_CUR_ID) + 1

@@ -12,7 +12,7 @@ from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.hw import field_range, mem_index
 from wasmjit.sem.lower.llvm import field_offset
 from wasmjit.sem.lower.partial import driven_ranges
-from wasmjit.sem.lower.refs import PART, Own, Ref, drive, element, pointer, probe
+from wasmjit.sem.lower.refs import PART, Own, Ref, drive, element, force, pointer, probe
 from wasmjit.sem.mir import I32, I64, I, Val
 
 NOW_OFFSET, DELTA_OFFSET, EPSILON_OFFSET = 16, 24, 28
@@ -126,8 +126,20 @@ def _drv(lw: Lowerer, op: Op) -> None:
 def drive_op(lw: Lowerer, op: Op) -> None:
     value = op.group("value")[0]
     time = lw.get(op.group("time")[0])
+    drive_signal(lw, op, lw.get(value), (time[0], time[1], time[2]), value)
+
+
+def drive_signal(lw: Lowerer, op: Op, leaves: Leaves, time: tuple[Val, Val, Val], source: Value) -> None:
+    """What an `llhd.drv` does with the value `leaves` (whose bits come from `source`): it drives, forces or releases."""
     signal = op.group("signal")[0]
-    drive(lw, ref_of(lw, signal), lw.lay(value), lw.get(value), (time[0], time[1], time[2]), driven_ranges(value, signal))
+    lay = lw.lay(op.group("value")[0])
+    ref = ref_of(lw, signal)
+    if "circt.release" in op.attrs:
+        force(lw, ref, lay, None)
+    elif "circt.force" in op.attrs:
+        force(lw, ref, lay, leaves)
+    else:
+        drive(lw, ref, lay, leaves, time, driven_ranges(source, signal))
 
 
 @lowers("llhd.sig.extract")
@@ -298,6 +310,7 @@ class Watch:
         self.composite: list[Value] = []
         self.exact = True
         self.seen: set[Value] = set()
+        self.fresh: dict[Value, Leaves] = {}
 
     def add(self, v: Value) -> None:
         self.composite.append(v)
@@ -316,6 +329,10 @@ class Watch:
                 net = lw.scope.sens_net(lw, v)
                 if net is not None:
                     self.nets.append(net)
+                else:
+                    # Continuous logic that is stored nowhere: whatever it reads.
+                    self.exact = False
+                    self.nets.extend(lw.scope.sources(v))
             return
         if owner.name == "llhd.prb":
             ref = ref_of(lw, owner.operands[0])
@@ -332,10 +349,22 @@ class Watch:
             return
         self.exact = False
         if owner.name == "llvm.load":
+            # The address may itself come from memory that has changed since.
             lay = lw.lay(v)
-            self.dyn.append((lw.one(owner.operands[0]), max(lay.size, 1), 0))
+            self.dyn.append((reevaluate(lw, owner.operands[0], self.fresh)[0], max(lay.size, 1), 0))
+        elif owner.name in CALLS and repeatable(lw, owner):
+            self.call(owner)
         for o in owner.operands:
             self.cone(o)
+
+    def call(self, owner: Op) -> None:
+        """What a call reads is not visible: listen to the header of every object it is given, and look again in each later slot."""
+        lw = self.lw
+        for o in owner.operands:
+            src = o.owner
+            if isinstance(o.type, T.PtrType) or (isinstance(src, Op) and src.name == "llvm.ptrtoint"):
+                self.dyn.append((lw.resize(reevaluate(lw, o, self.fresh)[0], I64), HEADER_BYTES, 0))
+        self.dyn.append((lw.i64(SLOTS_OFFSET), 8, 0))
 
     def inside(self, op: Op) -> bool:
         return op.results[0] in self.lw.values or op.results[0] in self.lw.extra.get("refs", {}) or op in self.lw.extra.get("watch_ops", ())
@@ -357,7 +386,37 @@ class Watch:
 
 
 _REEVALUATED = ("llhd.prb", "llvm.load")
-_PURE_DIALECTS = ("comb.", "hw.", "arith.", "math.", "index.", "builtin.unrealized_conversion_cast", "llvm.extractvalue", "llvm.insertvalue", "llhd.sig.", "seq.", "moore.")
+_PURE_DIALECTS = ("comb.", "hw.", "arith.", "math.", "index.", "builtin.unrealized_conversion_cast", "llhd.sig.", "seq.", "moore.", "llvm.intr.")
+_IMPURE_INTRINSICS = ("llvm.intr.mem", "llvm.intr.stack", "llvm.intr.lifetime")
+_PURE_LLVM = frozenset(
+    f"llvm.{n}"
+    for n in (
+        "add sub mul udiv sdiv urem srem and or xor shl lshr ashr icmp fcmp select zext sext trunc ptrtoint inttoptr bitcast getelementptr extractvalue insertvalue"
+        " fadd fsub fmul fdiv frem fneg fptosi fptoui sitofp uitofp fpext fptrunc freeze addrspacecast"
+    ).split()
+)
+CALLS = ("llvm.call", "func.call")
+_ALLOCATORS = ("malloc", "calloc", "realloc")
+HEADER_BYTES = 16
+"""Of an object handed to a call: a queue's data pointer and length, a string's, the first fields of a class object."""
+SLOTS_OFFSET = 424
+"""Control block: number of slots executed (`sched.control.CB_C_SLOTS`)."""
+
+
+def repeatable(lw: Lowerer, op: Op) -> bool:
+    """Whether a call belongs to a condition that is evaluated again: it must not suspend, and a new object is none of the condition's business."""
+    callee = op.attrs.get("callee")
+    return callee is not None and bool(op.results) and callee.name not in _ALLOCATORS and not lw.program.may_suspend(callee.name)
+
+
+def again(lw: Lowerer, op: Op) -> bool:
+    """Whether the value of an operation has to be computed again to see present values."""
+    name = op.name
+    if name in _REEVALUATED or name in _PURE_LLVM:
+        return True
+    if name in CALLS:
+        return repeatable(lw, op)
+    return name.startswith(_PURE_DIALECTS) and not name.startswith(_IMPURE_INTRINSICS)
 
 
 def reevaluate(lw: Lowerer, v: Value, memo: dict[Value, Leaves]) -> Leaves:
@@ -367,7 +426,7 @@ def reevaluate(lw: Lowerer, v: Value, memo: dict[Value, Leaves]) -> Leaves:
     if v in memo:
         return memo[v]
     owner = v.owner
-    if isinstance(owner, Op) and v in lw.values and (owner.name in _REEVALUATED or (owner.name.startswith(_PURE_DIALECTS) and not isinstance(v.type, T.RefType))):
+    if isinstance(owner, Op) and v in lw.values and not isinstance(v.type, T.RefType) and again(lw, owner):
         saved_op = lw.op
         saved: dict[Value, Leaves] = {}
         for o in owner.operands:

@@ -233,6 +233,32 @@ def store_now(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...]) -> No
         whole()
 
 
+def force(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...] | None) -> None:
+    """Force (or, with `leaves` None, release) what a reference stands for: IEEE 1800 §10.6.2."""
+    ptr, bit = pointer(lw, ref)
+    for i, (ty, off) in enumerate(zip(lay.leaves, lay.offs, strict=True)):
+        start = lw.i32(off * 8)
+        if ref.bit is not None:
+            start = lw.x("and", I32, bit, lw.i32(PART - 1))
+        width = ty.nbytes * 8 if ty.kind != "i" else ty.size
+        for low in range(0, width, 64):
+            n = min(64, width - low)
+            at = start if low == 0 else lw.x("add", I32, start, lw.i32(low))
+            if leaves is None:
+                lw.do("rt", ptr, at, lw.i32(n), attr="k_release_ref")
+            else:
+                lw.do("rt", ptr, at, lw.i32(n), piece_of(lw, leaves[i], low, n), attr="k_force_ref")
+
+
+def piece_of(lw: Lowerer, leaf: Val, low: int, n: int) -> Val:
+    """Bits [low, low + n) of a leaf of any kind as I(64); n is at most 64."""
+    if leaf.ty.kind == "f":
+        return lw.resize(lw.x("f2bits", I(leaf.ty.size), leaf), I64)
+    if leaf.ty.kind == "a":
+        return lw.resize(lw.x("aget", I(n), leaf, lw.const(I(1), 0), attr=(1, leaf.ty.size, low // 8)), I64)
+    return lw.resize(leaf if n == leaf.ty.size else lw.x("extract", I(n), leaf, attr=low), I64)
+
+
 def element(lw: Lowerer, ref: Ref, index: Val, count: int, stride: int) -> Ref:
     """Reference to memory element `index` (already in memory order) of an array of `count`; out of range is marked invalid."""
     if index.const is not None and ref.valid is None and int(index.const) < count:  # type: ignore[arg-type]

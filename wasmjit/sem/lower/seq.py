@@ -177,7 +177,8 @@ def lower_group(lw: Lowerer, d: Any, g: Any) -> None:
     seen = lw.x("icmp", BOOL, last, lw.const(state, 0), attr="ne")
     lw.do("stt", ctx, lw.x("add", state, lw.x("zext", state, clk), lw.const(state, 1)), attr=prev)
     code = {"posedge": 1, "negedge": 2}.get(g.edge, 3)
-    edge = lw.x("and", BOOL, seen, edge_happened(lw, code, (level,), (clk,)))
+    # Behind an edge filter every evaluation but the first is a rising edge, and falling ones are not seen at all.
+    edge = lw.x("and", BOOL, seen, clk if g.filtered else edge_happened(lw, code, (level,), (clk,)))
     act, done = lw.new_block(), lw.new_block()
     if g.reset is not None:
         rst = lw.one(g.reset)
@@ -185,39 +186,62 @@ def lower_group(lw: Lowerer, d: Any, g: Any) -> None:
         lw.b.terminate(mir.CondBr(rst, resetting, (), normal, ()))
         lw.b.set_block(resetting)
         snapshot = dict(lw.values)
+        changed: Val | None = None
         for op in g.ops:
             lw.op = op
-            commit(lw, d, op.results[0], lw.get(op.group("resetValue")[0]))
+            changed = commit(lw, d, op.results[0], lw.get(op.group("resetValue")[0]), changed)
+        finish_commit(lw, g, changed)
         lw.values = snapshot
         lw.goto(done)
         lw.b.set_block(normal)
     lw.b.terminate(mir.CondBr(edge, act, (), done, ()))
     lw.b.set_block(act)
     snapshot = dict(lw.values)
+    lw.extra["changed"] = None
     for op in g.ops:
         lw.op = op
         handler = CLOCKED.get(op.name)
         if handler is None:
             raise Unsupported(op, f"operation '{op.name}' is not supported")
         handler(lw, d, op)
+    finish_commit(lw, g, lw.extra["changed"])
     lw.values = snapshot
     lw.goto(done)
     lw.b.set_block(done)
 
 
-def commit(lw: Lowerer, d: Any, r: Value, leaves: Leaves) -> None:
-    """Schedule the new value of a register if it differs from the present one."""
+def finish_commit(lw: Lowerer, g: Any, changed: Val | None) -> None:
+    """If a sampled value differs from its register, the group's commit region runs one delta later."""
+    if changed is None or changed.const == 0:
+        return
+    act, done = lw.new_block(), lw.new_block()
+    lw.b.terminate(mir.CondBr(changed, act, (), done, ()))
+    lw.b.set_block(act)
+    lw.do("rt", lw.x("ldt", I32, lw.x("ctx", I32), attr=g.commit_cell), attr="k_commit")
+    lw.goto(done)
+    lw.b.set_block(done)
+
+
+def commit(lw: Lowerer, d: Any, r: Value, leaves: Leaves, changed: Val | None = None) -> Val | None:
+    """Take the next value of a register: into its shadow cell (returned: whether anything so far differs), or scheduled as a drive of its own."""
     home = d.home[r]
     assert isinstance(home, Own)
     lay = layout(r.type)
     ctx = lw.x("ctx", I32)
+    shadow = d.shadows.get(r)
     differs: Val | None = None
     for leaf, off in zip(leaves, lay.offs, strict=True):
         old = lw.x("ldt", leaf.ty, ctx, attr=home.off + off)
         ne = lw.x("icmp", BOOL, old, leaf, attr="ne") if leaf.ty.kind != "f" else lw.x("fcmp", BOOL, old, leaf, attr="une")
         differs = ne if differs is None else lw.x("or", BOOL, differs, ne)
-    if differs is None or differs.const == 0:
-        return
+    if differs is None:
+        return changed
+    if shadow is not None:
+        for leaf, off in zip(leaves, lay.offs, strict=True):
+            lw.do("stt", ctx, leaf, attr=shadow + off)
+        return differs if changed is None else lw.x("or", BOOL, changed, differs)
+    if differs.const == 0:
+        return changed
     act, done = lw.new_block(), lw.new_block()
     lw.b.terminate(mir.CondBr(differs, act, (), done, ()))
     lw.b.set_block(act)
@@ -225,6 +249,7 @@ def commit(lw: Lowerer, d: Any, r: Value, leaves: Leaves) -> None:
     lw.do("drv", net_id(lw, Ref(home)), addr, *leaves, attr=Drive(lay.offs, lay.size, COMMIT, len(leaves)))
     lw.goto(done)
     lw.b.set_block(done)
+    return changed
 
 
 def select(lw: Lowerer, c: Val, a: Leaves, b: Leaves) -> Leaves:
@@ -243,7 +268,11 @@ def _firreg(lw: Lowerer, d: Any, op: Op) -> None:
     reset = op.group("reset")
     if reset and not op.attrs.get("isAsync"):
         value = select(lw, lw.one(reset[0]), lw.get(op.group("resetValue")[0]), value)
-    commit(lw, d, op.results[0], value)
+    sampled(lw, d, op.results[0], value)
+
+
+def sampled(lw: Lowerer, d: Any, r: Value, value: Leaves) -> None:
+    lw.extra["changed"] = commit(lw, d, r, value, lw.extra["changed"])
 
 
 def _compreg(lw: Lowerer, d: Any, op: Op) -> None:
@@ -253,7 +282,7 @@ def _compreg(lw: Lowerer, d: Any, op: Op) -> None:
     reset = op.group("reset")
     if reset:
         value = select(lw, lw.one(reset[0]), lw.get(op.group("resetValue")[0]), value)
-    commit(lw, d, op.results[0], value)
+    sampled(lw, d, op.results[0], value)
 
 
 def _shiftreg(lw: Lowerer, d: Any, op: Op) -> None:
@@ -278,7 +307,7 @@ def _shiftreg(lw: Lowerer, d: Any, op: Op) -> None:
     out = select(lw, enable, moved[-1], current(lw, d, op.results[0]))
     if reset:
         out = select(lw, lw.one(reset[0]), lw.get(op.group("resetValue")[0]), out)
-    commit(lw, d, op.results[0], out)
+    sampled(lw, d, op.results[0], out)
     ctx = lw.x("ctx", I32)
     for i, s in enumerate(stages):
         old = moved[i + 1]
@@ -357,7 +386,10 @@ def _initial(lw: Lowerer, op: Op) -> None:
     if op.name == "seq.yield":
         done = lw.extra.get("seq.yield")
         if done is None:
-            raise Unsupported(op, "seq.yield outside of seq.initial")
+            if lw.kind != "process":
+                raise Unsupported(op, "seq.yield outside of seq.initial")
+            lw.b.terminate(mir.Halt())
+            return
         lw.b.terminate(mir.Br(done, lw.args(op.operands)))
         return
     from wasmjit.sem.lower.control import inline_region, result_block
