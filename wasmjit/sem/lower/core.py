@@ -197,11 +197,13 @@ class Lowerer:
 
     def run_op(self, op: Op) -> None:
         fn = LOWER.get(op.name)
-        self.op = op
-        self.b.loc = op.loc
         if fn is None:
             raise Unsupported(op, f"operation '{op.name}' is not supported")
+        # Operands may be lowered on the way, so the place is put back afterwards.
+        outer, self.op = self.op, op
+        where, self.b.loc = self.b.loc, op.loc
         fn(self, op)
+        self.op, self.b.loc = outer, where
 
     def new_block(self) -> mir.Block:
         return self.b.new_block()
