@@ -10,7 +10,7 @@ writes the highest index first); a time is (fs, delta, epsilon). Division by zer
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -156,7 +156,7 @@ _PREDICATES: dict[str, Callable[[int, int], bool]] = {
     "gt": lambda x, y: x > y,
     "ge": lambda x, y: x >= y,
 }
-_NUMBERED = "eq ne slt sle sgt sge ult ule ugt uge ceq cne weq wne".split()
+_NUMBERED = ["eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge", "ceq", "cne", "weq", "wne"]
 
 
 @_ops("comb.icmp")
@@ -219,10 +219,12 @@ class Stopped:
 
 class Oracle:
     """Evaluates values of a body. `leaf(v)` gives the value of anything that is not pure: a signal for `llhd.prb` (v is the signal), a module port,
-    a result of an instance, a register or a process; it raises NotPure for what it does not know."""
+    a result of an instance, a register or a process; it raises NotPure for what it does not know. `instead`: operations to be evaluated by
+    another rule, to ask what a different translation would have given."""
 
-    def __init__(self, leaf: Callable[[Value], Plain]) -> None:
+    def __init__(self, leaf: Callable[[Value], Plain], instead: Mapping[Op, Callable[[Op, list[Plain]], tuple[Plain, ...]]] | None = None) -> None:
         self.leaf = leaf
+        self.instead = instead or {}
         self.known: dict[Value, Plain] = {}
 
     def value(self, v: Value) -> Plain:
@@ -242,8 +244,8 @@ class Oracle:
             if missing:
                 stack += missing
                 continue
-            for r, x in zip(op.results, OPS[op.name](op, [known[x] for x in op.operands]), strict=True):
-                known[r] = x
+            rule = self.instead.get(op) or OPS[op.name]
+            known.update(zip(op.results, rule(op, [known[x] for x in op.operands]), strict=True))
         return known[v]
 
     def _other(self, v: Value, op: Op | None) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wasmjit.elab.design import Instance
 from wasmjit.ir import types as T
 from wasmjit.sched import control as cb
 from wasmjit.sem.lower.refs import NetRef, Own, Slot
+from wasmjit.waves import create_writer
+from wasmjit.waves.images import ArrayShape, Shape
 from wasmjit.waves.shapes import shape_of
 from wasmjit.waves.trace import SignalTrace
-from wasmjit.waves import create_writer
 
 if TYPE_CHECKING:
     from wasmjit.sched.simulation import Simulation
@@ -45,6 +47,7 @@ class Tracing:
                 shape = shape_of(t.elem if isinstance(t, T.RefType) else t)
                 if own is None or off or bit or shape is None:
                     continue
+                shape = declared_indices(shape, array_ranges(inst.definition.op.attrs, name))
                 net = owner.net_base + own.k
                 # A signal of LLHD may be a net or a variable of the source: only registers are known to be variables.
                 kind = "reg" if owner.definition.nets[own.k].kind in ("reg", "memory") else "wire"
@@ -117,6 +120,31 @@ def signals(inst: Instance, unnamed: bool) -> list[tuple[str, NetRef, T.Type]]:
         if name:
             out.setdefault(name, (Own(net.k, net.off), net.type))
     return [(name, ref, t) for name, (ref, t) in out.items()]
+
+
+def array_ranges(attrs: dict[str, Any], name: str) -> list[tuple[int, int]]:
+    """Declared (left, right) of the unpacked dimensions of an array, outermost first, from `vpi.array_bounds` of its module; [] where circt-verilog wrote none."""
+    table = attrs.get("vpi.array_bounds")
+    entry = table.get(name) if isinstance(table, dict) else None
+    if not isinstance(entry, dict):
+        return []
+    inner = entry.get("inner_bounds", [])
+    ranges = [entry, *(inner if isinstance(inner, list) else [])]
+    return [(int(r["left"]), int(r["right"])) for r in ranges if isinstance(r, dict) and "left" in r and "right" in r]
+
+
+def declared_indices(shape: Shape, ranges: list[tuple[int, int]]) -> Shape:
+    """The shape with its array elements numbered as declared: the leftmost element is the first one in memory (docs/internals.md §2).
+
+    A range that does not fit the number of elements is left aside, with those inside of it.
+    """
+    if not ranges or not isinstance(shape, ArrayShape):
+        return shape
+    left, right = ranges[0]
+    if abs(right - left) + 1 != shape.count:
+        return shape
+    element = declared_indices(shape.element, ranges[1:])
+    return replace(shape, element=element, first=left, step=1 if right >= left else -1)
 
 
 def bounds(inst: Instance, name: str) -> tuple[int, int] | None:

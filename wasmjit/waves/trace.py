@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from wasmjit.waves.images import Decoder, Shape, expand
+from wasmjit.waves.images import ArrayShape, Decoder, RecordShape, Shape, expand
 from wasmjit.waves.model import ScopeDecl, Value, VarDecl, WaveError, WaveWriter
 
 
@@ -49,15 +49,15 @@ class SignalTrace:
     def add(
         self, net: int, scope: tuple[str, ...], name: str, shape: Shape, kind: str = "wire", bounds: tuple[int, int] | None = None
     ) -> list[VarDecl]:
-        """A name of a net in a scope. A net may have several (ports): they become aliases and must have equal shapes.
+        """A name of a net in a scope. A net may have several (ports): they become aliases and must have equal shapes
+        (the numbering of array elements may differ).
 
         `kind` is taken for bit vectors; floats are `real`. `bounds`: declared (left, right) range of the vector or of each element.
         Returns the variables declared, one per array element within the limit.
         """
         if not scope:
             raise WaveError(f"variable {name!r} has no scope")
-        known = self._shapes.setdefault(net, shape)
-        if known != shape:
+        if self._shapes.setdefault(net, unnumbered(shape)) != unnumbered(shape):
             raise WaveError(f"net {net} is named {name!r} with another shape than before")
         parts = expand(shape, self._limit)
         if net not in self._parts:
@@ -121,3 +121,13 @@ class SignalTrace:
         self._drain()
         for writer in self._open_writers():
             writer.close(time_fs)
+
+
+def unnumbered(shape: Shape) -> Shape:
+    """The shape without the index range of its arrays, which belongs to a name and not to the net."""
+    match shape:
+        case ArrayShape():
+            return replace(shape, element=unnumbered(shape.element), first=0, step=1)
+        case RecordShape():
+            return RecordShape(tuple((name, offset, unnumbered(part)) for name, offset, part in shape.fields))
+    return shape
