@@ -11,6 +11,7 @@ from wasmjit.elab.suspends import SuspendAnalysis
 from wasmjit.ir import Design, Op, Region, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
+from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.layout import Layout, UnsupportedType, layout
 from wasmjit.sem.lower.core import Lowerer, Unsupported
 from wasmjit.sem.lower.llhd import set_ref
@@ -80,8 +81,10 @@ class ProgramImpl:
         self.services.append(s)
         return s
 
-    def call_site(self, op: Op, params: tuple[Ty, ...], results: tuple[Ty, ...], owner: str) -> CallSite:
-        s = CallSite(len(self.call_sites) + 1, params, results, owner, str(op.source_loc or op.loc))
+    def call_site(self, op: Op, params: tuple[Ty, ...], results: tuple[Ty, ...], owner: str, fallback: str = "") -> CallSite:
+        if fallback and self.signature(fallback) != (params, results):
+            fallback = ""
+        s = CallSite(len(self.call_sites) + 1, params, results, owner, str(op.source_loc or op.loc), fallback)
         self.call_sites.append(s)
         return s
 
@@ -122,6 +125,15 @@ class ProgramImpl:
 
     def fork_body(self, op: Op, region: Region, owner: Lowerer, captured: list[Value]) -> str:
         """Lower a forked branch: a process whose parameters are the captured values."""
+
+        def lower(lw: Lowerer) -> None:
+            prefetch_heap_allocas(lw, op)
+            lw.region_cfg(region)
+
+        return self.detached_body(owner, captured, lower)
+
+    def detached_body(self, owner: Lowerer, captured: list[Value], lower: Callable[[Lowerer], None]) -> str:
+        """A process body in the surroundings of `owner` whose parameters are the captured values; `lower` fills it."""
         n = self.forks[owner.key] = self.forks.get(owner.key, 0) + 1
         key = f"{owner.key}.fork{n}"
         lw = Lowerer(key, "process", self, owner.scope, f"{owner.name}.fork{n}")
@@ -135,8 +147,7 @@ class ProgramImpl:
             lw.set(v, leaves)
             if isinstance(v.type, T.RefType):
                 set_ref(lw, v, Ref(None, leaves[0], bit=leaves[1] if owner.get(v)[1].const != 0 else None))
-        prefetch_heap_allocas(lw, op)
-        lw.region_cfg(region)
+        lower(lw)
         self.add_body(lw.finish())
         return key
 
@@ -155,6 +166,18 @@ class ProgramImpl:
             self.add_body(got)
         return got
 
+    def null_coroutine(self, site: CallSite) -> str:
+        """Key of a coroutine that takes the arguments of a call site and returns zeros: what a suspending call of nothing does."""
+        key = f"no function {site.params} -> {site.results}"
+        if key not in self.bodies:
+            b = BodyBuilder(key, "coroutine", site.results)
+            b.set_block(b.new_block())
+            for ty in site.params:
+                b.param(ty)
+            b.ret([b.zero(ty) for ty in site.results])
+            self.add_body(b.finish())
+        return key
+
     def signature(self, name: str) -> tuple[tuple[Ty, ...], tuple[Ty, ...]]:
         """Leaf types of parameters and results of a function symbol."""
         op = self.design.symbols[name]
@@ -169,9 +192,11 @@ class ProgramImpl:
     def lower_function(self, key: str) -> Body:
         name = key.removesuffix(COROUTINE)
         op = self.design.symbols.get(name)
-        if op is None or not op.regions or not op.regions[0].blocks:
-            raise Unsupported(op, f"function @{name} has no body")
         kind = "coroutine" if key.endswith(COROUTINE) else "function"
+        if op is None:
+            raise Unsupported(op, f"function @{name} does not exist")
+        if not op.regions or not op.regions[0].blocks:
+            return self.external_function(key, kind, name)
         lw = Lowerer(key, kind, self, None, name)
         _, results = self.signature(name)
         lw.b.body.results = results
@@ -187,6 +212,15 @@ class ProgramImpl:
         prefetch_heap_allocas(lw, op)
         lw.region_cfg(op.regions[0], args)
         return lw.finish()
+
+    def external_function(self, key: str, kind: str, name: str) -> Body:
+        """Body around a function that only the runtime library defines, for calls through pointers."""
+        params, results = self.signature(name)
+        b = BodyBuilder(key, kind, results)
+        b.set_block(b.new_block())
+        args = [b.param(ty) for ty in params]
+        b.ret(b.op("svc", results, args, self.service(name, (params, results))))
+        return b.finish()
 
     # -- globals -----------------------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from wasmjit.interp.compiler import lazy
 from wasmjit.interp.env import Env, SimFault
+from wasmjit.sem.fold import zero_leaf
 from wasmjit.sem.mir import FUNC_PTR_BASE, CallSite, Service
 
 if TYPE_CHECKING:
@@ -63,24 +64,28 @@ class InterpEnv(Env):
             fn = self._functions[key] = first
         return fn
 
-    def _target(self, ptr: int, site: CallSite) -> str:
+    def _target(self, ptr: int, site: CallSite) -> str | None:
+        """Function behind a pointer; else the method of the object's static class; else None, and the call returns zeros."""
         index = (ptr & 0xFFFFFFFF) - FUNC_PTR_BASE
         program = self.sim.program
-        if not 0 <= index < len(program.functions):
-            self.sim.bad_call(site, ptr, None)
-            raise SimFault(self.sim.call_fault_site(site), ptr)
-        name = program.functions[index]
-        if name not in program.design.symbols or program.signature(name) != (site.params, site.results):
+        name = program.functions[index] if 0 <= index < len(program.functions) else None
+        if name is None or name not in program.design.symbols or program.signature(name) != (site.params, site.results):
             self.sim.bad_call(site, ptr, name)
-            raise SimFault(self.sim.call_fault_site(site), ptr)
+            return site.fallback or None
         self.sim.note_call(site, name)
         return name
 
     def function_by_pointer(self, ptr: int, site: CallSite) -> Callable[..., tuple[Any, ...]]:
-        return self.function(self._target(ptr, site))
+        name = self._target(ptr, site)
+        if name is None:
+            zeros = tuple(zero_leaf(ty) for ty in site.results)
+            return lambda *_: zeros
+        return self.function(name)
 
     def coroutine_by_pointer(self, ptr: int, site: CallSite) -> tuple[int, int]:
-        key = self.sim.program.coroutine_key(self._target(ptr, site))
+        program = self.sim.program
+        name = self._target(ptr, site)
+        key = program.coroutine_key(name) if name is not None else program.null_coroutine(site)
         return self.fn_index(key), self.frame_size(key)
 
     def fn_index(self, key: str) -> int:

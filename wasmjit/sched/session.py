@@ -98,7 +98,9 @@ def run_design(files: list[str], options: RunOptions, frontend_args: list[str] |
         describe(sim, read_s)
     if recorder is not None:
         recorder.attach(sim)
-    sim.say(f"Found {len(sim.elab.processes)} LLHD process{'' if len(sim.elab.processes) == 1 else 'es'}")
+    if len(sim.elab.tops) > 1:
+        sim.say(f"Simulating {len(sim.elab.tops)} top modules: {', '.join(t.name for t in sim.elab.tops)}")
+    sim.say(f"Found {len(sim.elab.processes)} LLHD processes")
     sim.say("Starting simulation")
     return supervise(sim, recorder)
 

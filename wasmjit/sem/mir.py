@@ -50,7 +50,8 @@ Calls
   rt      (scalars...) -> scalars   attr: name of a kernel/runtime export compiled from restricted Python (signature in `wasmjit.sched.exports`); A and wide integers are not allowed
   svc     (leaves...) -> leaves     attr: `Service`; a host service. May fault. Never suspends
   call    (leaves...) -> leaves     attr: function key (str); a function that cannot suspend
-  icall   (ptr: I(64), leaves...) -> leaves   attr: `CallSite`; through a function pointer; a pointer that is no function of that signature faults
+  icall   (ptr: I(64), leaves...) -> leaves   attr: `CallSite`; through a function pointer; a pointer that is no function of that signature calls the site's
+                                    `fallback`; without one the results are zero and the simulator warns (see `sched.interpreter`)
   spawn   (leaves...) -> I(32)      attr: body key; a new process of that body with the leaves as its parameters, in the current instance; it is put on the ready queue; result: process id
 Terminators (`Block.term`)
   Br CondBr Switch Ret Wait CallS Halt Fault
@@ -179,11 +180,14 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
+    """An indirect call. `fallback`: the function that the static type of the object has in this place of its vtable, "" if that is not visible."""
+
     id: int
     params: tuple[Ty, ...]
     results: tuple[Ty, ...]
     owner: str = ""
     loc: str = ""
+    fallback: str = ""
 
 
 class Block:

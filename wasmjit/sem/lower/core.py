@@ -57,7 +57,7 @@ class Program(Protocol):
     def service(self, name: str, data: Any) -> mir.Service:
         """A new host-service call site."""
 
-    def call_site(self, op: Op, params: tuple[Ty, ...], results: tuple[Ty, ...], owner: str) -> mir.CallSite:
+    def call_site(self, op: Op, params: tuple[Ty, ...], results: tuple[Ty, ...], owner: str, fallback: str = "") -> mir.CallSite:
         """A new indirect call site."""
 
     def function_pointer(self, name: str) -> int:
@@ -85,6 +85,9 @@ class Program(Protocol):
 
     def fork_body(self, op: Op, region: Region, owner: Lowerer, captured: list[Value]) -> str:
         """Body key of a forked branch."""
+
+    def detached_body(self, owner: Lowerer, captured: list[Value], lower: Callable[[Lowerer], None]) -> str:
+        """Body key of a process with the captured values as parameters that `lower` fills."""
 
 
 class Scope(Protocol):

@@ -68,14 +68,50 @@ def call_suspending(lw: Lowerer, op: Op, name: str | None, args: Leaves, site: m
     lw.b.set_block(resume)
 
 
-def call_pointer(lw: Lowerer, op: Op, ptr: mir.Val, operands: list[Value], signature: str) -> None:
+def call_pointer(lw: Lowerer, op: Op, callee: Value, operands: list[Value], signature: str) -> None:
+    ptr = lw.one(callee)
     args = lw.args(operands)
     results = leaf_types([r.type for r in op.results])
-    site = lw.program.call_site(op, tuple(a.ty for a in args), results, lw.name or lw.key)
+    site = lw.program.call_site(op, tuple(a.ty for a in args), results, lw.name or lw.key, static_target(lw, callee))
     if lw.kind in ("process", "coroutine") and lw.program.sites_may_suspend(signature):
         call_suspending(lw, op, None, (ptr, *args), site)
     else:
         set_results(lw, op, lw.emit("icall", results, (ptr, *args), site))
+
+
+def vtable_slot(address: Value) -> tuple[Op, int] | None:
+    """(load of the vtable pointer, slot) if an address is a constant slot of a vtable reached through an object: `gep [0, k] : array<n x ptr>`."""
+    gep = address.owner
+    if not isinstance(gep, Op) or gep.name != "llvm.getelementptr" or not isinstance(gep.attrs["elem_type"], T.LLVMArrayType):
+        return None
+    indices = [int(i) for i in gep.attrs["rawConstantIndices"]]
+    base = gep.operands[0].owner
+    if len(indices) != 2 or indices[0] != 0 or not 0 <= indices[1] < gep.attrs["elem_type"].size or not isinstance(gep.attrs["elem_type"].elem, T.PtrType):
+        return None
+    if not isinstance(base, Op) or base.name != "llvm.load":
+        return None
+    return base, indices[1]
+
+
+def static_target(lw: Lowerer, callee: Value) -> str:
+    """Name of the method that a virtual call finds in the vtable of the object's static class; "" if the call does not look like one.
+
+    circt-verilog reads the vtable pointer from a field of the class struct, and names the vtable of class C `C::__vtable__`.
+    """
+    src = callee.owner
+    if isinstance(src, Op) and src.name == "builtin.unrealized_conversion_cast" and len(src.operands) == 1:
+        src = src.operands[0].owner
+    slot = vtable_slot(src.operands[0]) if isinstance(src, Op) and src.name == "llvm.load" else None
+    if slot is None:
+        return ""
+    field = slot[0].operands[0].owner
+    struct = field.attrs["elem_type"] if isinstance(field, Op) and field.name == "llvm.getelementptr" else None
+    vtable = lw.program.symbol(f"{struct.name}::__vtable__") if isinstance(struct, T.LLVMStructType) and struct.name else None
+    for index, target in (vtable.attrs.get("circt.vtable_entries") or []) if vtable is not None else []:
+        method = lw.program.symbol(target.name)
+        if int(index) == slot[1] and method is not None and method.regions and method.regions[0].blocks:
+            return str(target.name)
+    return ""
 
 
 def signature_of(operands: list[Value], results: list[Value]) -> str:
@@ -90,7 +126,7 @@ def _call(lw: Lowerer, op: Op) -> None:
 
 @lowers("func.call_indirect", suspends=True)
 def _call_indirect(lw: Lowerer, op: Op) -> None:
-    call_pointer(lw, op, lw.one(op.operands[0]), op.operands[1:], signature_of(op.operands[1:], op.results))
+    call_pointer(lw, op, op.operands[0], op.operands[1:], signature_of(op.operands[1:], op.results))
 
 
 @lowers("func.constant")

@@ -10,7 +10,7 @@ from wasmjit.sem import mir
 from wasmjit.sem.layout import Layout, layout, leaf_slice
 from wasmjit.sem.lower.arith import CMPF, CMPI, bitcast
 from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
-from wasmjit.sem.lower.func import call_named, call_pointer, signature_of
+from wasmjit.sem.lower.func import call_named, call_pointer, signature_of, vtable_slot
 from wasmjit.sem.mir import BOOL, I32, I64, Val
 
 _BINARY = {
@@ -34,6 +34,8 @@ _BINARY = {
     "frem": "frem",
 }
 DYNAMIC_INDEX = -(1 << 31)
+GUEST_LO_OFFSET = 148
+"""Control block: first guest address (`sched.control.CB_GUEST_LO`)."""
 
 
 @lowers(*[f"llvm.{k}" for k in _BINARY])
@@ -402,6 +404,11 @@ def _load(lw: Lowerer, op: Op) -> None:
     ptr = lw.one(op.operands[0])
     lay = lw.lay(op.results[0])
     site = lw.site("load from an invalid address", op)
+    if isinstance(op.results[0].type, T.PtrType) and vtable_slot(op.operands[0]) is not None:
+        # An object whose vtable pointer was never set has no methods: the call site deals with the null pointer. The first guest word is 0.
+        lowest = lw.x("ldt", I32, lw.i32(0), attr=GUEST_LO_OFFSET)
+        ok = lw.x("icmp", BOOL, lw.x("extract", I32, ptr, attr=0), lowest, attr="uge")
+        ptr = lw.x("mux", I64, ok, ptr, lw.x("zext", I64, lowest))
     lw.set(op.results[0], [lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True)])
 
 
@@ -423,7 +430,7 @@ def _call(lw: Lowerer, op: Op) -> None:
     if callee is not None:
         call_named(lw, op, callee.name, op.operands)
     else:
-        call_pointer(lw, op, lw.one(op.operands[0]), op.operands[1:], signature_of(op.operands[1:], op.results))
+        call_pointer(lw, op, op.operands[0], op.operands[1:], signature_of(op.operands[1:], op.results))
 
 
 @lowers("llvm.invoke", suspends=True)
@@ -434,7 +441,7 @@ def _invoke(lw: Lowerer, op: Op) -> None:
     if callee is not None:
         call_named(lw, op, callee.name, operands)
     else:
-        call_pointer(lw, op, lw.one(operands[0]), operands[1:], signature_of(operands[1:], op.results))
+        call_pointer(lw, op, operands[0], operands[1:], signature_of(operands[1:], op.results))
     block, args = op.successors[0]
     lw.goto(lw.blocks[block], lw.args(args))
 
