@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from wasmjit.elab.combinational import is_combinational
 from wasmjit.elab.definition import (
+    ASSERTIONS,
     CLOCKED_EFFECTS,
-    EFFECT_OPS,
+    COMBINATIONAL,
     IGNORED_OPS,
     PROCESS_OPS,
     REGISTER_OPS,
@@ -36,6 +38,8 @@ class Analyser:
         self.body = op.regions[0].blocks[0] if op.regions and op.regions[0].blocks else None
         self.const: dict[Value, bool] = {}
         self.ref_uses: dict[Value, list[Op]] = {}
+        self.assertions: list[Op] = []
+        self.sampled: list[Op] = []
         self.captured: dict[Value, bool] = {}  # outside values used by processes -> observed by a wait
 
     def run(self) -> Definition:
@@ -56,6 +60,7 @@ class Analyser:
         self.collapse()
         self.attach_drives()
         self.demand()
+        self.observe()
         return d
 
     # -- pass 1: what there is ------------------------------------------------------------------------------------------------------
@@ -97,6 +102,8 @@ class Analyser:
             self.child(op)
         elif name in REGISTER_OPS:
             self.register(op)
+        elif name in ASSERTIONS:
+            self.assertions.append(op)
         elif name in CLOCKED_EFFECTS:
             self.group(op)
         elif name in PROCESS_OPS or (name == "seq.initial" and not op.results):
@@ -104,8 +111,6 @@ class Analyser:
             d.processes.append(op)
         elif name == "llhd.drv":
             pass
-        elif name in EFFECT_OPS:
-            d.sinks.append(Sink("effect", op, None))
         elif name in STATEFUL_WIRES:
             self.wire(op.results[0])
         elif name in IGNORED_OPS or is_pure(op):
@@ -141,6 +146,8 @@ class Analyser:
             own = d.net(r.type, attr_name(op) if i == 0 else "", "reg")
             d.home[r] = own
         d.init_ops.append(op)
+        if "circt.sva.sampled_past" in op.attrs:
+            self.sampled.append(op)
         self.group(op)
 
     def group(self, op: Op) -> None:
@@ -175,7 +182,7 @@ class Analyser:
             if drv.group("enable") or "strength0" in drv.attrs or "circt.force" in drv.attrs or "circt.release" in drv.attrs or not zero_time(drv, drv.group("time")[0]):
                 continue
             src = value.owner
-            if isinstance(src, Op) and src.name == "llhd.process":
+            if isinstance(src, Op) and src.name == "llhd.process" and not is_pure(src):
                 continue
             alias = self.direct_home(value)
             own = d.home[sig]
@@ -234,7 +241,7 @@ class Analyser:
                 continue
             value, enable = op.group("value")[0], op.group("enable")
             src = value.owner
-            same = isinstance(src, Op) and src.name == "llhd.process" and all(e.owner is src or is_constant(e, self.const) for e in enable)
+            same = isinstance(src, Op) and src.name == "llhd.process" and not is_pure(src) and all(e.owner is src or is_constant(e, self.const) for e in enable)
             if same and is_constant(op.group("time")[0], self.const) and "strength0" not in op.attrs:
                 assert isinstance(src, Op)
                 d.process_drives.setdefault(src, []).append(op)
@@ -283,6 +290,21 @@ class Analyser:
         (net,) = nets
         t = next((n.type for n in self.d.nets if isinstance(net, Own) and n.k == net.k), None) if isinstance(net, Own) else dict(self.d.slots).get(net.off)
         return t is not None and len(layout(t).leaves) <= 2 and all(ty.size == 1 and ty.kind == "i" for ty in layout(t).leaves)
+
+    # -- pass 5: what assertions read ----------------------------------------------------------------------------------------------------
+
+    def observe(self) -> None:
+        d = self.d
+        d.plan.constant = lambda v: is_constant(v, self.const)
+        for op in self.sampled:
+            d.plan.sampled_input(op)
+        for op in self.assertions:
+            d.plan.add(op)
+        for g in d.plan.groups:
+            for c in g.clocks:
+                if self.direct_home(c.value) is None and not is_constant(c.value, self.const):
+                    self.wire(c.value)
+        d.sinks += [Sink("sample", None, s.value, sample=s) for s in d.plan.samples.values()]
 
     def used_in_processes(self, v: Value) -> bool:
         if not hasattr(self, "_inner_uses"):

@@ -12,10 +12,12 @@ from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Program, Unsupported
 from wasmjit.sem.lower.llhd import drive_op, drive_signal, ref_of, set_ref
+from wasmjit.sem.lower.observe import Evaluation, lower_clocks, lower_sample
 from wasmjit.sem.lower.refs import NetRef, Own, Ref, const_time, drive, store_now
 from wasmjit.sem.lower.seq import lower_group, power_up
 from wasmjit.sem.lower.sim import captured_values
 from wasmjit.sem.mir import BOOL, I32, Body, I, Val
+from wasmjit.sem.sva.plan import Group
 
 TRIVIAL = frozenset({"llhd.prb", "hw.struct_extract", "hw.constant", "hw.aggregate_constant", "comb.extract", "llhd.constant_time", "hw.struct_create", "hw.bitcast", "comb.concat", "comb.replicate"})
 """Operations too cheap to make two regions one."""
@@ -34,6 +36,7 @@ class RegionDef:
     outputs: list[NetRef]
     sequential: bool = False
     name: str = ""
+    group: Group | None = None
     edge: int = 0
     commit: bool = False
     commit_cell: int = 0
@@ -63,6 +66,8 @@ def lower_definition(d: Definition, program: Program, split: bool = False) -> Lo
     out.regions = lower_regions(d, program, split)
     for i, g in enumerate(d.groups):
         out.regions.append(register_region(d, program, g, i))
+    for i, o in enumerate(d.plan.groups):
+        out.regions += assertion_regions(d, program, o, i)
         if g.commits:
             out.regions.append(commit_region(d, program, g, i, split))
     number = 0
@@ -150,7 +155,7 @@ def cone(d: Definition, roots: list[Value], stop_at_homes: set[Value]) -> list[O
 
 
 def sink_roots(s: Sink) -> list[Value]:
-    if s.kind == "wire":
+    if s.kind in ("wire", "sample"):
         assert s.value is not None
         return [s.value]
     assert s.op is not None
@@ -210,8 +215,8 @@ def lower_region(d: Definition, program: Program, sinks: list[Sink], number: int
         elif s.kind == "drive":
             outputs += drive_sink(lw, d, s)
         else:
-            assert s.op is not None
-            lw.run_op(s.op)
+            assert s.sample is not None
+            lower_sample(lw, s.sample)
     lw.b.terminate(mir.Ret(()))
     return RegionDef(lw.finish(), sorted(scope.inputs, key=repr), outputs, False, key)
 
@@ -440,6 +445,27 @@ def commit_region(d: Definition, program: Program, g: RegisterGroup, number: int
             outputs.append(s.home)
     lw.b.terminate(mir.Ret(()))
     return RegionDef(lw.finish(), [], outputs, False, key, 0, True, g.commit_cell)
+
+
+def assertion_regions(d: Definition, program: Program, g: Group, number: int) -> list[RegionDef]:
+    """One region looks for the edges of the group's clocks, the other evaluates its assertions in the Observed region."""
+    out = []
+    scope = ModuleScope(d, inline=True)
+    if g.clocks:
+        key = f"{d.name}.edges{number}"
+        lw = Lowerer(key, "region", program, scope, key)
+        lw.b.set_block(lw.new_block())
+        lower_clocks(lw, d, g)
+        lw.b.terminate(mir.Ret(()))
+        inputs = {n for c in g.clocks for n in scope.sources(c.value)}
+        out.append(RegionDef(lw.finish(), sorted(inputs, key=repr), [], True, key))
+    key = f"{d.name}.assertions{number}"
+    lw = Lowerer(key, "region", program, ModuleScope(d, inline=True), key)
+    lw.b.set_block(lw.new_block())
+    Evaluation(lw, d, g).run()
+    lw.b.terminate(mir.Ret(()))
+    out.append(RegionDef(lw.finish(), [g.tick], [], True, key, g))
+    return out
 
 
 # -- processes -----------------------------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import Layout, layout
 from wasmjit.sem.lower.refs import NetRef, Own, Slot
+from wasmjit.sem.sva.plan import CLOCKED, UNCLOCKED, Plan, Sample
 
 CTX_NET_BASE, CTX_INSTANCE, CTX_HEADER = 0, 4, 16
 SLOT_SIZE = 16
@@ -33,7 +34,9 @@ CLOCKED_EFFECTS = frozenset(
     }
 )
 PROCESS_OPS = frozenset({"llhd.process", "llhd.final"})
-EFFECT_OPS = frozenset({"verif.assert", "verif.assume", "verif.cover", "sv.assert", "sv.assume", "sv.cover"})
+ASSERTIONS = CLOCKED | UNCLOCKED
+COMBINATIONAL = "wasmjit.combinational"
+"""Attribute of processes that are combinational logic (see `combinational`)."""
 PURE_PREFIXES = ("comb.", "hw.", "arith.", "math.", "index.", "sim.fmt.", "ltl.")
 PURE_OPS = frozenset(
     {
@@ -119,12 +122,13 @@ class Child:
 
 @dataclass(slots=True)
 class Sink:
-    """Something continuous logic does: 'wire' (store `value` in own net), 'drive' (an llhd.drv) or 'effect' (an assertion)."""
+    """Something continuous logic does: 'wire' (store `value` in own net), 'drive' (an llhd.drv) or 'sample' (keep `value` as it was before the time step)."""
 
     kind: str
     op: Op | None
     value: Value | None
     home: Own | None = None
+    sample: Sample | None = None
 
 
 @dataclass(slots=True)
@@ -135,6 +139,10 @@ class RegisterGroup:
     edge: str
     reset: Value | None
     ops: list[Op] = field(default_factory=list)
+    commits: list[Value] = field(default_factory=list)
+    merged: list[Sink] = field(default_factory=list)
+    commit_cell: int = 0
+    filtered: bool = False
 
 
 class Definition:
@@ -162,7 +170,9 @@ class Definition:
         self.result_nets: dict[Value, Own] = {}
         self.local_signals: dict[Op, Own] = {}
         self.init_images: dict[int, bytes] = {}
+        self.shadows: dict[Value, int] = {}
         self.opened: dict[int, Own] = {}
+        self.plan = Plan(self)
 
     def slot(self, t: T.Type) -> int:
         off = self.size
@@ -198,6 +208,8 @@ class Definition:
 def is_pure(op: Op) -> bool:
     """No effect at module level; its value may be computed wherever it is needed."""
     name = op.name
+    if name == "llhd.process":
+        return COMBINATIONAL in op.attrs
     if name in PROCESS_OPS or name in REGISTER_OPS or name in CLOCKED_EFFECTS or name == "hw.instance":
         return False
     return name in PURE_OPS or name.startswith(PURE_PREFIXES)

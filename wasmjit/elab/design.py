@@ -254,6 +254,12 @@ class Elaborated:
                 self.nets.append(Net(inst.ctx + n.off, n.lay.size, n.type, n.name, n.kind, inst))
         return pos
 
+    def commit_cells(self) -> Iterable[tuple[int, int]]:
+        """(address, region id) of the words that tell register groups their commit regions."""
+        for i, r in enumerate(self.regions):
+            if r.region.commit:
+                yield r.instance.ctx + r.region.commit_cell, i
+
     def images(self) -> Iterable[tuple[int, bytes]]:
         """(address, bytes) of every context: header, slots, initial values."""
         templates: dict[str, bytearray] = {}

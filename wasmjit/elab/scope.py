@@ -27,7 +27,7 @@ class ModuleScope:
         self.compute: set[Value] = set()
         self.inputs: set[NetRef] = set()
         self.memory_inputs: list[Val] = []
-        self.cache: dict[tuple[int, Value], Leaves] = {}
+        self.cache: dict[tuple[mir.Block | None, Value], Leaves] = {}
 
     # -- values ------------------------------------------------------------------------------------------------------------------------
 
@@ -60,8 +60,7 @@ class ModuleScope:
             raise Unsupported(op, "value is used before it is computed")
         if not is_pure(op):
             raise Unsupported(op, f"the result of '{op.name}' cannot be used here")
-        block = lw.b.block
-        key = (block.id if block is not None else -1, v)
+        key = (lw.b.block, v)  # the block itself: forked bodies share this scope and number their blocks anew
         hit = self.cache.get(key)
         if hit is not None:
             return hit
@@ -76,10 +75,9 @@ class ModuleScope:
         active.discard(op)
         leaves = lw.values[v] if v in lw.values else ()
         if not self.inline:
-            block = lw.b.block
             for r in op.results:
                 if r in lw.values:
-                    self.cache[(block.id if block is not None else -1, r)] = lw.values.pop(r)
+                    self.cache[lw.b.block, r] = lw.values.pop(r)
                 lw.extra.get("refs", {}).pop(r, None)
         return leaves
 

@@ -22,10 +22,13 @@ NF_WATCHED = 16  # call h_net_change on every change
 NF_CHANGED = 32  # traced and already on the list of this time step
 NF_SLOW = 0x16  # NF_DYN | NF_TRACED | NF_WATCHED
 
-# ---- fan-out entry, 8 bytes: target (process descriptor, or region descriptor + 1), sensitivity set + 1 --------------------
+# ---- fan-out entry, 8 bytes: target (process descriptor, or region descriptor + 1), sensitivity set + 1 (processes) or edge filter (regions) ----
 F_TARGET = 0
 F_SET = 4
 F_SIZE = 8
+FILTER_NONE = 0  # region entries: evaluate on every change ...
+FILTER_HIGH = 1  # ... only if bit 0 of the net is 1 now
+FILTER_LOW = 2  # ... only if it is 0
 
 # ---- process, hot part, 64 bytes ----------------------------------------------------------------------------------------------
 P_WSET = 0  # static sensitivity set waited on, plus 1; 0 none
@@ -118,6 +121,7 @@ D_SIZE = 32
 
 DK_MEM = 16
 DK_WAKE = 17
+DK_COMMIT = 18  # D_NET: descriptor of a region to be evaluated in that slot
 DK_BITS = 32  # | bit << 8 | width << 16
 
 # ---- slot of the time wheel, 48 bytes --------------------------------------------------------------------------------------------

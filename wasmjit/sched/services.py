@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from wasmjit.runtime import services as library
 from wasmjit.runtime.services import SimFault
+from wasmjit.sched import monitors
+from wasmjit.sched.postponed import SERVICES as POSTPONED
 from wasmjit.sem.format import compile_spec
 from wasmjit.sem.mir import Service
 
@@ -93,11 +95,12 @@ def _pause(sim: Simulation, verbose: bool) -> Callable[..., tuple[Any, ...]]:
     return run
 
 
-def _report(sim: Simulation, data: tuple[str, str, str]) -> Callable[..., tuple[Any, ...]]:
-    kind, label, location = data
+def _report(sim: Simulation, data: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
+    kind, label, location, *rest = data
+    settled = bool(rest)
 
     def run() -> tuple[Any, ...]:
-        sim.assertion(kind, label, location)
+        sim.assertion(kind, label, location, settled)
         return ()
 
     return run
@@ -140,6 +143,9 @@ BUILTIN: dict[str, Callable[[Any, Any], Callable[..., tuple[Any, ...]]]] = {
     "sim.terminate": _terminate,
     "sim.pause": _pause,
     "verif.report": _report,
+    "sva.expand": monitors.expand,
+    "sva.failed": monitors.failed,
     "sim.plusargs.test": _plusargs_test,
     "sim.plusargs.value": _plusargs_value,
+    **POSTPONED,
 }

@@ -25,12 +25,14 @@ from wasmjit.sched.exports import EXPORTS, signatures
 from wasmjit.sched.governor import Governor
 from wasmjit.sched.jit import RECORD_BYTES
 from wasmjit.sched.interpreter import InterpEnv, deepen_recursion
+from wasmjit.sched.monitors import Monitors
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.outcome import Outcome, OutputError
 from wasmjit.sched.runtime_impl import RuntimeImpl, write_fd
 from wasmjit.sched.services import Services
 from wasmjit.sched.tables import KernelTables
-from wasmjit.sched.tracing import Tracing
+from wasmjit.sched.postponed import Postponed
+from wasmjit.sched.tracing import Tracing, drain
 from wasmjit.sched.view import KernelView
 from wasmjit.sched.wasmkernel import WasmKernel
 from wasmjit.sem.lower.core import Unsupported
@@ -67,6 +69,7 @@ class Simulation:
         self.telemetry = Telemetry()
         self.kernel_signatures = dict(EXPORTS) | signatures([wide_rt])
         self.tracing: Tracing | None = None
+        self.postponed = Postponed(self)
         self.cache: Cache | None = open_cache()
         self.program = ProgramImpl(design, {n: (s.params, (s.result,) if s.result else ()) for n, s in EXPORTS.items()})
         self.elab = Elaborated(design, self.program)
@@ -132,6 +135,7 @@ class Simulation:
         self.view = KernelView(self.memory)
         self.runtime = RuntimeImpl(self)
         self.services = Services(self)
+        self.monitors = Monitors(self)
         self.env = InterpEnv(self, self.guest_lo)
         self.code = Code(self)
         self.governor = Governor(self, records, countdown) if self.options.mode == "compile" else None
@@ -220,7 +224,11 @@ class Simulation:
         run = self.kernel.call["k_run"]
         while not self.outcome.faulted:
             reason = run(until, CHUNK)
+            if reason == cb.REASON_HOST:
+                self.end_of_step()
+                continue
             if reason == cb.REASON_FINISHED or self.outcome.finish_requested:
+                self.end_of_step()
                 self.outcome.reason = "finished"
                 break
             if reason == cb.REASON_NO_EVENTS:
@@ -245,9 +253,17 @@ class Simulation:
                 break
             raise RuntimeError(f"the kernel returned reason {reason}")
         if not self.outcome.faulted and not self.outcome.limit and not self.stop_cause:
+            self.monitors.settle()
             self.kernel.call["k_final"](CHUNK)
             if self.view.u32(cb.CB_FAULTED):
                 self.kernel_fault()
+
+    def end_of_step(self) -> None:
+        """Postponed actions of the time step."""
+        try:
+            self.postponed.end_of_step()
+        except ServiceFault as e:
+            self.record_message_fault(e.message, e.addr)
 
     # -- ends ----------------------------------------------------------------------------------------------------------------------------
 
@@ -280,16 +296,18 @@ class Simulation:
         self.say(f"Simulation stopped at time {self.view.u64(cb.CB_FS)} fs")
         self.request_finish(0)
 
-    def assertion(self, kind: str, label: str, location: str) -> None:
+    def assertion(self, kind: str, label: str, location: str, settled: bool = False) -> None:
+        """A condition without a clock is false: an immediate assertion is an error message (§16.3), one of the module (`settled`) fails the run."""
         out = self.outcome
         if kind == "cover":
             out.covers[label or location] = out.covers.get(label or location, 0) + 1
-            return
-        out.errors += 1
-        out.exit_code = max(out.exit_code, 1)
-        self.runtime.flush()
-        name = f" {label}" if label else ""
-        self.say(f"Error: {'assertion' if kind == 'assert' else 'assumption'} failed{name} at {location}, time {self.view.u64(cb.CB_FS)} fs")
+        elif settled:
+            self.monitors.report(kind, label, location)
+        else:
+            out.errors += 1
+            name = f" {label}" if label else ""
+            what = "Assertion failed" if kind == "assert" else "SVA assumption failed"
+            self.say(f"Error: {what} at time {self.view.u64(cb.CB_FS)} fs: {location}{name}")
 
     def count_severity(self, level: str) -> None:
         out = self.outcome
@@ -445,16 +463,22 @@ class Simulation:
         return self.program.site(None, f"indirect call at {site.loc} of something that is no function of that signature (address)")
 
     def finish_outputs(self) -> None:
-        """Close what was opened for the run."""
+        """Close what was opened for the run, and report its coverage."""
+        self.postponed.close(self.view.u64(cb.CB_FS))
+        host = self.runtime.host
+        host.files.close_all()
+        for line in host.coverage.report().splitlines():
+            if line:
+                self.say(line)
         if self.tracing is not None:
             self.tracing.close()
 
     def drain(self) -> None:
         """Value-change records are in the ring."""
+        traces = [t for t in (self.tracing.trace if self.tracing is not None else None, self.postponed.trace) if t is not None]
+        records = drain(self, traces)
         if self.tracing is not None:
-            self.tracing.drain()
-            return
-        self.view.set_u32(cb.CB_RING_CUR, self.view.u32(cb.CB_RING_BASE))
+            self.tracing.records += records
 
     def net_change(self, net: int) -> None:
         """A watched net changed."""

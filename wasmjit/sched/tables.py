@@ -102,9 +102,9 @@ class FanoutBuilder:
         """`proc` wakes on a change of `net` while it waits on its sensitivity set `sens_set`."""
         self.entries.setdefault(net, {})[False, proc, sens_set] = None
 
-    def region(self, net: int, region: int) -> None:
-        """`region` is evaluated after a change of `net`."""
-        self.entries.setdefault(net, {})[True, region, 0] = None
+    def region(self, net: int, region: int, edge: int = 0) -> None:
+        """`region` is evaluated after a change of `net`; with an edge filter (descriptors.FILTER_*) only after changes to that level of bit 0."""
+        self.entries.setdefault(net, {})[True, region, edge] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class KernelTables:
             spans[net] = (fan_at + len(words) * 4, len(entries))
             for is_region, target, sens_set in entries:
                 if is_region:
-                    words.extend((regions_at + target * d.R_SIZE + 1, 0))
+                    words.extend((regions_at + target * d.R_SIZE + 1, sens_set))
                 else:
                     words.extend((procs_at + target * d.P_SIZE, sens_set + 1))
         return words, spans

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -36,26 +37,11 @@ class Tracing:
         """Declare everything, open the files, tell the kernel what to trace. Raises OSError when a file cannot be made."""
         options = self.sim.options
         patterns = options.trace if not options.trace_all else []
-        for inst in self.sim.elab.instances:
-            scope = tuple(inst.path.split("."))
-            self.trace.add_scope(scope, "module")
-            for name, ref, t in signals(inst, options.trace_all):
-                path = f"{inst.path}.{name}"
-                if patterns and not any(fnmatchcase(path, p) or fnmatchcase(name, p) for p in patterns):
-                    continue
-                owner, own, off, bit = self.sim.elab.resolve(inst, ref)
-                shape = shape_of(t.elem if isinstance(t, T.RefType) else t)
-                if own is None or off or bit or shape is None:
-                    continue
-                shape = declared_indices(shape, array_ranges(inst.definition.op.attrs, name))
-                net = owner.net_base + own.k
-                # A signal of LLHD may be a net or a variable of the source: only registers are known to be variables.
-                kind = "reg" if owner.definition.nets[own.k].kind in ("reg", "memory") else "wire"
-                try:
-                    self.trace.add(net, scope, name, shape, kind, bounds(inst, name))
-                except ValueError:
-                    continue  # a port seen as another type than its signal: the signal itself is recorded
-                self.names.setdefault(net, path)
+
+        def wanted(path: str, name: str) -> bool:
+            return not patterns or any(fnmatchcase(path, p) or fnmatchcase(name, p) for p in patterns)
+
+        self.names = declare(self.sim, self.trace, wanted, options.trace_all)
         writers = [create_writer(p) for p in self.paths]
         self.trace.start(*writers)
         self.open = True
@@ -63,41 +49,72 @@ class Tracing:
         for net in self.trace.nets:
             trace_net(net, 1)
 
-    def drain(self) -> None:
-        """Take the records out of the ring."""
-        sim = self.sim
-        base, end = sim.view.u32(cb.CB_RING_BASE), sim.view.u32(cb.CB_RING_CUR)
-        data = bytes(sim.memory.u8[base:end])
-        sim.view.set_u32(cb.CB_RING_CUR, base)
-        pos, n = 0, len(data)
-        record = self.trace.record
-        now = -1
-        batch: list[tuple[int, bytes]] = []
-        word = memoryview(data).cast("I") if n else memoryview(b"")
-        while pos < n:
-            net, size = word[pos >> 2], word[(pos >> 2) + 1]
-            fs = word[(pos >> 2) + 2] | word[(pos >> 2) + 3] << 32
-            if fs != now:
-                if batch:
-                    record(now, batch)
-                    batch = []
-                now = fs
-            batch.append((net, data[pos + HEADER : pos + HEADER + size]))
-            pos += HEADER + ((size + 7) & ~7)
-            self.records += 1
-        if batch:
-            record(now, batch)
-
     def close(self) -> None:
         """Write what is left; the files are complete up to the present time."""
         if not self.open:
             return
         self.open = False
         self.sim.kernel.call["k_trace_flush"]()
-        self.drain()
+        self.sim.drain()
         self.trace.close(self.sim.view.u64(cb.CB_FS))
         for p in self.paths:
             self.sim.say(f"Wrote waveform to {p}")
+
+
+def declare(sim: Simulation, trace: SignalTrace, wanted: Callable[[str, str], bool], unnamed: bool) -> dict[int, str]:
+    """Add every signal that `wanted(path, name)` to a trace; the path of each net."""
+    names: dict[int, str] = {}
+    for inst in sim.elab.instances:
+        scope = tuple(inst.path.split("."))
+        trace.add_scope(scope, "module")
+        for name, ref, t in signals(inst, unnamed):
+            path = f"{inst.path}.{name}"
+            if not wanted(path, name):
+                continue
+            owner, own, off, bit = sim.elab.resolve(inst, ref)
+            shape = shape_of(t.elem if isinstance(t, T.RefType) else t)
+            if own is None or off or bit or shape is None:
+                continue
+            shape = declared_indices(shape, array_ranges(inst.definition.op.attrs, name))
+            net = owner.net_base + own.k
+            # A signal of LLHD may be a net or a variable of the source: only registers are known to be variables.
+            kind = "reg" if owner.definition.nets[own.k].kind in ("reg", "memory") else "wire"
+            try:
+                trace.add(net, scope, name, shape, kind, bounds(inst, name))
+            except ValueError:
+                continue  # a port seen as another type than its signal: the signal itself is recorded
+            names.setdefault(net, path)
+    return names
+
+
+def drain(sim: Simulation, traces: list[SignalTrace]) -> int:
+    """Take the records out of the ring and give them to the traces; how many."""
+    base, end = sim.view.u32(cb.CB_RING_BASE), sim.view.u32(cb.CB_RING_CUR)
+    data = bytes(sim.memory.u8[base:end])
+    sim.view.set_u32(cb.CB_RING_CUR, base)
+    pos, n, records = 0, len(data), 0
+    now = -1
+    batch: list[tuple[int, bytes]] = []
+    word = memoryview(data).cast("I") if n else memoryview(b"")
+
+    def flush() -> None:
+        for trace in traces:
+            trace.record(now, batch)
+
+    while pos < n:
+        net, size = word[pos >> 2], word[(pos >> 2) + 1]
+        fs = word[(pos >> 2) + 2] | word[(pos >> 2) + 3] << 32
+        if fs != now:
+            if batch:
+                flush()
+                batch = []
+            now = fs
+        batch.append((net, data[pos + HEADER : pos + HEADER + size]))
+        pos += HEADER + ((size + 7) & ~7)
+        records += 1
+    if batch:
+        flush()
+    return records
 
 
 def signals(inst: Instance, unnamed: bool) -> list[tuple[str, NetRef, T.Type]]:

@@ -35,6 +35,9 @@ class KernelView:
 
     # ---- words ----------------------------------------------------------------------------------------------------------
 
+    def u8(self, addr: int) -> int:
+        return int(self.memory.u8[addr])
+
     def u32(self, addr: int) -> int:
         return int.from_bytes(self.memory.u8[addr : addr + 4], "little")
 

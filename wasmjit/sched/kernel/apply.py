@@ -19,6 +19,7 @@ from wasmjit.sched.descriptors import (
     D_NET,
     D_SIZE,
     D_VAL,
+    DK_COMMIT,
     DK_MEM,
     DK_WAKE,
     N_ADDR,
@@ -57,7 +58,7 @@ from wasmjit.sched.intrinsics import (
 from wasmjit.sched.kernel.force import forced_overwritten, forced_write, forced_write_bits, forced_write_val, put_bits
 from wasmjit.sched.kernel.heap import k_free
 from wasmjit.sched.kernel.nets import net_changed, net_fan
-from wasmjit.sched.kernel.queues import wake
+from wasmjit.sched.kernel.queues import dirty_region, wake
 from wasmjit.sched.kernel.waits import load_bytes, mem_equal
 
 
@@ -322,6 +323,8 @@ def apply_records(base: i32, end: i32) -> None:
                     store_size(addr, kind, new)
         elif kind == DK_WAKE:
             timed_wake(net, ld32(r + D_VAL))
+        elif kind == DK_COMMIT:
+            dirty_region(net)
         elif kind == DK_MEM:
             e = apply_mem(base, e, net, addr, ld32(r + D_LEN), ld32(r + D_VAL), ld32(r + D_DRIVER))
         else:

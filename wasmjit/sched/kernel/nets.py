@@ -10,6 +10,9 @@ from wasmjit.sched.control import CB_C_EDGES, CB_C_UPDATES, CB_CHANGED, CB_CHANG
 from wasmjit.sched.descriptors import (
     F_SET,
     F_SIZE,
+    FILTER_HIGH,
+    FILTER_NONE,
+    N_ADDR,
     N_DRIVER,
     N_DYN,
     N_FAN,
@@ -24,7 +27,7 @@ from wasmjit.sched.descriptors import (
     NF_WATCHED,
     P_WSET,
 )
-from wasmjit.sched.intrinsics import host_import, i32, ld32, ld64, st32, st64, u32
+from wasmjit.sched.intrinsics import host_import, i32, ld8, ld32, ld64, st32, st64, u32
 from wasmjit.sched.kernel.queues import dirty_region, wake, walk_nodes
 
 
@@ -59,7 +62,9 @@ def net_fan(na: i32) -> None:
     while f != end:
         target = ld32(f)
         if target & 1:
-            dirty_region(target - 1)
+            edge = ld32(f + F_SET)
+            if edge == FILTER_NONE or (ld8(ld32(na + N_ADDR)) & 1) == (edge == FILTER_HIGH):
+                dirty_region(target - 1)
         elif ld32(target + P_WSET) == ld32(f + F_SET):
             wake(target)
         f = f + F_SIZE

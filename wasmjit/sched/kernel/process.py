@@ -432,6 +432,14 @@ def k_disable_fork() -> None:
     kill_descendants(ld32(CB_CUR))
 
 
+@export
+def k_detach(proc: i32) -> None:
+    """The process belongs to nobody any more: `wait fork` and `disable fork` pass it by."""
+    p = proc_ptr(proc)
+    if p:
+        leave_parent(p, ld32(p + P_COLD))
+
+
 # ---- process control ------------------------------------------------------------------------------------------------------------
 
 

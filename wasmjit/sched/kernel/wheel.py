@@ -27,6 +27,7 @@ from wasmjit.sched.control import (
     CB_N_DYN,
     CB_N_STATIC,
     CB_PROCS,
+    CB_REGIONS,
     CB_SCRATCH,
     CB_SLOT_FREE,
     CB_SLOT_HASH,
@@ -50,12 +51,14 @@ from wasmjit.sched.descriptors import (
     D_VAL,
     DK_BITS,
     DK_MEM,
+    DK_COMMIT,
     DK_WAKE,
     P_ACT,
     P_ARMED,
     P_ID,
     P_SIZE,
     P_SLOT,
+    R_SIZE,
     S_BASE,
     S_BUCKET,
     S_CUR,
@@ -379,6 +382,17 @@ def k_drive_delta(net: i32, addr: i32, size: i32, val: i64) -> None:
     st32(r + D_KIND, size)
     st32(r + D_DRIVER, ld32(CB_CUR_ID))
     st64(r + D_VAL, val)
+
+
+@export
+def k_commit(region: i32) -> None:
+    """Have a region evaluated one delta from now: registers take over what was sampled."""
+    r = ld32(CB_DELTA_CUR)
+    if r == ld32(CB_DELTA_END):
+        r = vec_grow(CB_DELTA_BASE)
+    st32(CB_DELTA_CUR, r + D_SIZE)
+    st32(r + D_NET, ld32(CB_REGIONS) + region * R_SIZE)
+    st32(r + D_KIND, DK_COMMIT)
 
 
 @export

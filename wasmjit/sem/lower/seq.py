@@ -11,6 +11,7 @@ from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import LOWER, Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.hw import from_bits
 from wasmjit.sem.lower.moore import edge_happened
+from wasmjit.sem.lower.observe import sampled_input
 from wasmjit.sem.lower.refs import Own, Ref, drive, net_id
 from wasmjit.sem.mir import BOOL, I32, Drive, I, Val
 
@@ -276,7 +277,8 @@ def sampled(lw: Lowerer, d: Any, r: Value, value: Leaves) -> None:
 
 
 def _compreg(lw: Lowerer, d: Any, op: Op) -> None:
-    value = lw.get(op.group("input")[0])
+    source = op.group("input")[0]
+    value = sampled_input(lw, d.plan, source) if op in d.plan.sampled_inputs else lw.get(source)
     if op.name.endswith(".ce"):
         value = select(lw, lw.one(op.group("clockEnable")[0]), value, current(lw, d, op.results[0]))
     reset = op.group("reset")

@@ -83,6 +83,9 @@ def flatten(spec: FormatSpec) -> FormatSpec:
     return parts[0] if len(parts) == 1 else Concat(tuple(parts))
 
 
+DUMP_TASKS = ("dumpvars", "dumpoff", "dumpon", "dumpall", "dumpflush", "dumplimit")
+
+
 def render(lw: Lowerer, v: Value) -> tuple[Val, ...]:
     """A format string as a guest string (pointer, length), for values that travel through control flow."""
     spec, leaves = format_tree(lw, v)
@@ -91,6 +94,19 @@ def render(lw: Lowerer, v: Value) -> tuple[Val, ...]:
 
 @lowers("sim.proc.print")
 def _proc_print(lw: Lowerer, op: Op) -> None:
+    """Prints. circt-verilog also writes $monitor and the dump tasks as prints, marked with attributes; their text is not output."""
+    if "circt.monitor.kind" in op.attrs:
+        from wasmjit.sem.lower.monitor import monitor
+
+        monitor(lw, op)
+        return
+    if "circt.dumpfile" in op.attrs:
+        lw.do("svc", attr=lw.program.service("sim.dumpfile", str(op.attrs["circt.dumpfile"])))
+        return
+    for task in DUMP_TASKS:
+        if f"circt.{task}" in op.attrs:
+            lw.do("svc", attr=lw.program.service(f"sim.{task}", op.attrs[f"circt.{task}"]))
+            return
     spec, leaves = format_tree(lw, op.operands[0])
     lw.op = op
     lw.do("svc", *leaves, attr=lw.program.service("sim.print", flatten(spec)))
