@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ def suite_texts(shared: Path) -> Iterator[tuple[str, bytes]]:
 
 def _comparable(value: Any) -> Any:
     """NaN equals NaN."""
-    if isinstance(value, float) and value != value:
+    if isinstance(value, float) and math.isnan(value):
         return "nan"
     if isinstance(value, dict):
         return {k: _comparable(v) for k, v in value.items()}

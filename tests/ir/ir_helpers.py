@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ir_corpus import shape
+
 from wasmjit.ir import Design, IRError, Op, parse_text, print_generic
 
 

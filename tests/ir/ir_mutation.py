@@ -10,9 +10,10 @@ from pathlib import Path
 from types import FrameType
 
 from ir_corpus import corpus_files
+
 from wasmjit.ir import IRError, parse_text
 
-_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[%@^#!]?[\w$.-]+|\s+|.', re.S)
+_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[%@^#!]?[\w$.-]+|\s+|.', re.DOTALL)
 MAX_SIZE = 60_000
 SECONDS = 10
 
@@ -68,7 +69,7 @@ def mutation_findings(shared: Path, n: int = 200, seed: int = 1) -> list[str]:
                     findings.append(f"{where}: an error without a message")
             except _TooSlow:
                 findings.append(f"{where}: longer than {SECONDS} s")
-            except Exception:
+            except Exception:  # noqa: BLE001  (anything but IRError is what is looked for)
                 findings.append(f"{where}: {traceback.format_exc()[-1200:]}")
             finally:
                 signal.alarm(0)

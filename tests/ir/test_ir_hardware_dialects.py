@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ir_helpers import body_ops, errors, module, ops, read
+
 from wasmjit.ir import SymbolRef, TimeAttr, parse_text
 from wasmjit.ir.types import CLOCK, I1, I8, TIME, ArrayType, ImmutableType, InOutType, IntType, RefType, StructType, UnionType
 

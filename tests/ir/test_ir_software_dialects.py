@@ -6,6 +6,7 @@ import math
 
 import pytest
 from ir_helpers import errors, read
+
 from wasmjit.ir import Op, Opaque, SymbolRef, parse_text
 from wasmjit.ir.types import I1, I8, I32, INDEX, PTR, VOID, FunctionType, LLVMArrayType, LLVMFuncType, LLVMStructType
 

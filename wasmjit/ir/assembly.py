@@ -38,6 +38,7 @@ from wasmjit.ir.types import (
     TIME,
     DStringType,
     FStringType,
+    OpaqueType,
     PropertyType,
     SequenceType,
     Type,
@@ -46,6 +47,7 @@ from wasmjit.ir.types import (
 SHORT: dict[str, Type] = {
     "i1": I1, "i8": I8, "i16": I16, "i32": I32, "i64": I64, "f32": F32, "f64": F64, "index": INDEX, "time": TIME, "ptr": PTR, "clock": CLOCK,
     "fstring": FStringType(), "dstring": DStringType(), "property": PropertyType(), "sequence": SequenceType(),
+    "stream": OpaqueType("!sim.output_stream"),
 }  # fmt: skip
 
 ROW_COUNT = [0]
@@ -355,6 +357,8 @@ def _settle(p: Parser, row: _Row, st: OpState, s: _State) -> None:
             types[slot.name] = t if isinstance(t, list) else [t]
     for slot in row.results:
         got = types.get(slot.name)
+        if got is None and slot.kind:
+            got = []
         if got is None or None in got:
             p.error(f"the type of the result of {row.name} is not known here; define its operands first", st.pos)
         st.results += got

@@ -107,13 +107,16 @@ class Parser(AttrReader):
         text = self.text
         for sigil, table in (("#", self.source.attr_aliases), ("!", self.source.type_aliases)):
             at = 0 if text.startswith(sigil) else text.find("\n" + sigil) + 1
-            while at > 0 or (at == 0 and text.startswith(sigil)):
+            while text.startswith(sigil, at):
                 m = BARE.match(text, at + 1)
                 if m:
                     eq = skip_space(text, m.end())
                     if text.startswith("=", eq):
                         table.setdefault(m[0], eq + 1)
-                at = text.find("\n" + sigil, at + 1) + 1
+                following = text.find("\n" + sigil, at)
+                if following < 0:
+                    break
+                at = following + 1
 
     def ssa(self) -> Operand:
         """`%name` or `%name#1`, not yet looked up."""

@@ -296,6 +296,18 @@ class QueueType(Type):
         return f"!sim.queue<{self.elem}, {self.bound}>"
 
 
+class AssocType(Type):
+    """`!sim.assoc_array<element, index>`."""
+
+    __slots__ = ("elem", "index")
+    _order = ("elem", "index")
+    elem: Type
+    index: Type
+
+    def __str__(self) -> str:
+        return f"!sim.assoc_array<{self.elem}, {self.index}>"
+
+
 class PtrType(Type):
     __slots__ = ("space",)
     _order = ("space",)

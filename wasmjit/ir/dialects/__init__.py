@@ -20,8 +20,9 @@ from wasmjit.ir.dialects import (
     scf,
     seq,
     sim,
+    sim_data,
     sv,
     verif,
 )
 
-__all__ = ["arith", "builtin", "cf", "comb", "func", "hw", "index", "llhd", "llvm", "llvm_func", "ltl", "math", "misc", "moore", "scf", "seq", "sim", "sv", "verif"]
+__all__ = ["arith", "builtin", "cf", "comb", "func", "hw", "index", "llhd", "llvm", "llvm_func", "ltl", "math", "misc", "moore", "scf", "seq", "sim", "sim_data", "sv", "verif"]

@@ -9,7 +9,7 @@ from wasmjit.ir.core import Op
 from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.spec import Report
-from wasmjit.ir.types import IntType, Type
+from wasmjit.ir.types import IntType, OpaqueType, Type
 
 _BIN = {"twoState": UNIT}
 PREDICATES = "eq ne slt sle sgt sge ult ule ugt uge ceq cne weq wne"
@@ -22,7 +22,7 @@ def _int_width(t: Type | None) -> int | None:
 def ints_only(op: Op, report: Report) -> None:
     """All operands and results are integers."""
     for v in (*op.operands, *op.results):
-        if not isinstance(v.type, IntType):
+        if not isinstance(v.type, IntType) and not (isinstance(v.type, OpaqueType) and v.type.text.startswith("!hw.int<")):
             report(op, f"{op.name} works on integers, not on {v.type}")
             return
 

@@ -13,7 +13,7 @@ from wasmjit.ir.dialects.arith import constant_fast, constant_value
 from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.spec import Report
-from wasmjit.ir.typereader import dialect_type, field_name
+from wasmjit.ir.typereader import dialect_type, field_name, int_type
 from wasmjit.ir.types import (
     I1,
     ArrayType,
@@ -108,6 +108,19 @@ def _inout(p: Parser) -> Type:
     return InOutType(elem)
 
 
+@dialect_type("hw.int")
+def _int(p: Parser) -> Type:
+    """`!hw.int<17>` is i17; with a parameter it stays text."""
+    start = p.pos
+    p.expect("<")
+    if p.text[p.ws() : p.pos + 1].isdigit():
+        width = p.integer()
+        p.expect(">")
+        return int_type(p, width, "", start)
+    p.pos = start
+    return OpaqueType("!hw.int" + p.skip_balanced())
+
+
 @dialect_type("hw.string")
 def _string(p: Parser) -> Type:
     return StringType()
@@ -172,6 +185,10 @@ def port_name(p: Parser) -> str:
     return m[0]
 
 
+_DIRECTIONS = (("inout", "inout"), ("input", "in"), ("output", "out"), ("in", "in"), ("out", "out"), ("return", "out"), ("ref", "in"))
+"""Keyword and direction; the last two are of DPI functions, whose port attributes then say which."""
+
+
 def port_list(p: Parser, st: OpState) -> list[tuple[str, Type]]:
     """`(in %a : i1, out b : i8, inout %c : i4)` or the older `(%a: i1) -> (b: i8)`: fills `attrs["ports"]`, returns the arguments of the body."""
     ports: list[Port] = []
@@ -182,14 +199,14 @@ def port_list(p: Parser, st: OpState) -> list[tuple[str, Type]]:
         while True:
             pos = p.ws()
             direction = "in"
-            for word, name in (("inout", "inout"), ("input", "in"), ("output", "out"), ("in", "in"), ("out", "out")):
+            for word, name in _DIRECTIONS:
                 if p.accept_word(word):
                     direction = name
                     break
             else:
                 if not p.peek("%"):
                     p.error(f"expected 'in', 'out' or 'inout'{p.found()}")
-                old = True
+                word, old = "in", True
             ssa = ""
             if p.peek("%"):
                 ssa = p.ssa()[0]
@@ -203,7 +220,9 @@ def port_list(p: Parser, st: OpState) -> list[tuple[str, Type]]:
             t = p.type()
             attrs = p.optional_attr_dict()
             p.optional_location()
-            if direction == "inout" and not isinstance(t, InOutType):
+            if word in ("return", "ref") and not old:
+                attrs["dpi.direction"] = word
+            if direction == "inout" and st.name != "sim.func.dpi" and not isinstance(t, InOutType):
                 t = InOutType(t)
             if ssa and direction == "out":
                 p.error("an output port has no SSA name", pos)
@@ -243,7 +262,7 @@ def _header(p: Parser, st: OpState) -> list[tuple[str, Type]]:
     return args
 
 
-def _ports_of_modty(op: Op) -> None:
+def ports_of_modty(op: Op) -> None:
     """Generic form: `ports` from `module_type`."""
     if "ports" in op.attrs:
         return
@@ -278,13 +297,13 @@ def _ports_of_modty(op: Op) -> None:
 _MODULE = "isolated graph symbol"
 
 
-@syntax("hw.module", traits=_MODULE, lazy=True, implicit="hw.output", normalise=_ports_of_modty, results="")
+@syntax("hw.module", traits=_MODULE, lazy=True, implicit="hw.output", normalise=ports_of_modty, results="")
 def _module(p: Parser, st: OpState) -> None:
     args = _header(p, st)
     st.regions.append(p.region(args, lazy=True, isolated=True, implicit="hw.output"))
 
 
-@syntax("hw.module.extern hw.module.generated", traits=_MODULE, normalise=_ports_of_modty, results="")
+@syntax("hw.module.extern hw.module.generated", traits=_MODULE, normalise=ports_of_modty, results="")
 def _extern(p: Parser, st: OpState) -> None:
     _header(p, st)
 

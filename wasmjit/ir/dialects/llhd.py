@@ -11,7 +11,7 @@ from wasmjit.ir.attrs import TimeAttr
 from wasmjit.ir.core import Op, Value
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.typereader import dialect_type
-from wasmjit.ir.types import I1, TIME, ArrayType, RefType, StructType, Type
+from wasmjit.ir.types import I1, TIME, ArrayType, InOutType, RefType, StructType, Type
 
 # --- types and attributes ----------------------------------------------------------------------------------------------
 
@@ -49,10 +49,10 @@ def ref_type(p: Parser) -> Type:
     return p.type()
 
 
-def ref_or_elem(p: Parser) -> RefType:
-    """The type of a signal operand in any spelling: `!llhd.ref<T>`, `<T>`, or T itself."""
+def ref_or_elem(p: Parser) -> RefType | InOutType:
+    """The type of a signal operand in any spelling: `!llhd.ref<T>`, `<T>`, the older `!hw.inout<T>`, or T itself."""
     t = ref_type(p)
-    return t if isinstance(t, RefType) else RefType(t)
+    return t if isinstance(t, (RefType, InOutType)) else RefType(t)
 
 
 # --- signals -----------------------------------------------------------------------------------------------------------
@@ -207,8 +207,13 @@ def _fast_sig(p: Parser, pos: int, start: int, rname: str | None, scope: Any) ->
     return op
 
 
+def _like(src: Type, elem: Type) -> Type:
+    """A reference to `elem` of the kind that `src` is."""
+    return InOutType(elem) if isinstance(src, InOutType) else RefType(elem)
+
+
 def _elem_of(p: Parser, t: Type, pos: int) -> ArrayType:
-    inner = t.elem if isinstance(t, RefType) else t
+    inner = t.elem if isinstance(t, (RefType, InOutType)) else t
     if not isinstance(inner, ArrayType):
         p.error(f"expected a reference to an array, got {t}", pos)
     return inner
@@ -219,7 +224,10 @@ def _sig_slice_types(p: Parser, st: OpState, names: list[Any]) -> None:
     p.expect(":")
     if p.peek("("):
         ft = p.function_type()
-        st.operands = p.resolve_all(names, ft.inputs)
+        inputs = [*ft.inputs, None] if len(ft.inputs) == 1 else list(ft.inputs)
+        if len(inputs) != len(names):
+            p.error(f"{len(names)} operands, but {len(inputs)} types")
+        st.operands = [p.resolve(n, t) for n, t in zip(names, inputs, strict=True)]
         st.results = list(ft.results)
         return
     src = ref_type(p)
@@ -249,7 +257,7 @@ def _sig_array_get(p: Parser, st: OpState) -> None:
     src = ref_type(p)
     array = _elem_of(p, src, pos)
     st.operands = [p.resolve(names[0], src), p.resolve(names[1], None)]
-    st.results = [RefType(array.elem)]
+    st.results = [_like(src, array.elem)]
     if p.accept("->"):
         p.type()
 
@@ -264,12 +272,12 @@ def _sig_struct(p: Parser, st: OpState) -> None:
     st.attrs.update(p.optional_attr_dict())
     p.expect(":")
     src = ref_type(p)
-    inner = src.elem if isinstance(src, RefType) else src
+    inner = src.elem if isinstance(src, (RefType, InOutType)) else src
     ft = inner.field_type(field) if isinstance(inner, StructType) else None
     if ft is None:
         p.error(f"{inner} has no field '{field}'", pos)
     st.operands = [p.resolve(name, src)]
-    st.results = [RefType(ft)]
+    st.results = [_like(src, ft)]
     if p.accept("->"):
         p.type()
 
@@ -382,5 +390,14 @@ row("llhd.current_time", "", "result:time", "attr-dict")
 row("llhd.int_to_time", "input:i64", "result:time", "$input attr-dict")
 row("llhd.time_to_int", "input:time", "result:i64", "$input attr-dict")
 
-# Memory-like variables of older LLHD.
+# Older LLHD: variables and connections.
+@dialect_type("llhd.ptr")
+def _ptr(p: Parser) -> Type:
+    """`!llhd.ptr<T>`, the type of `llhd.var`, is a reference like any other."""
+    return _ref(p)
+
+
 row("llhd.var", "init", "result", "$init attr-dict `:` type($init)", infer=lambda t, a: RefType(t["init"]))
+row("llhd.load", "pointer", "result", "$pointer attr-dict `:` type($pointer)", infer=lambda t, a: getattr(t["pointer"], "elem", None) or "expected a reference")
+row("llhd.store", "pointer value", "", "$pointer `,` $value attr-dict `:` type($pointer)")
+row("llhd.con", "lhs rhs=lhs", "", "$lhs `,` $rhs attr-dict `:` type($lhs)")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from wasmjit.ir.assembly import BOOL, INT, STR, SYM, UNIT, custom, row, rows, syntax
+from wasmjit.ir.dialects.hw import port_list, ports_of_modty
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.typereader import dialect_type
-from wasmjit.ir.types import I1, I64, DStringType, FStringType, QueueType, Type
+from wasmjit.ir.types import CLOCK, I1, I64, TIME, DStringType, FStringType, Type
 
 
 @dialect_type("sim.fstring")
@@ -18,15 +19,6 @@ def _fstring(p: Parser) -> Type:
 @dialect_type("sim.dstring")
 def _dstring(p: Parser) -> Type:
     return DStringType()
-
-
-@dialect_type("sim.queue")
-def _queue(p: Parser) -> Type:
-    p.expect("<")
-    elem = p.type("hw.")
-    bound = p.integer() if p.accept(",") else 0
-    p.expect(">")
-    return QueueType(elem, bound)
 
 
 # --- formatting --------------------------------------------------------------------------------------------------------
@@ -58,7 +50,7 @@ for _name in ("exp", "flt", "gen"):
 row("sim.fmt.concat", "inputs*:fstring", "result:fstring", "`(` $inputs `)` attr-dict")
 row("sim.fmt.hier_path", "", "result:fstring", "(`escaped` $useEscapes)? attr-dict", attrs={"useEscapes": UNIT})
 row("sim.fmt.dyn_string", "value", "result:fstring", "$value attr-dict `:` type($value)")
-row("sim.fmt.string", "value:dstring", "result:fstring", "$value attr-dict")
+row("sim.fmt.string", "value", "result:fstring", "$value " + _PAD + " attr-dict `:` type($value)", attrs=_PAD_ATTRS)
 row("sim.fmt.time", "value", "result:fstring", "$value attr-dict `:` type($value)")
 
 # --- printing and control ----------------------------------------------------------------------------------------------
@@ -82,8 +74,8 @@ def _either(p: Parser, yes: str, no: str) -> bool:
     p.error(f"expected '{yes}' or '{no}'{p.found()}")
 
 
-row("sim.print", "input:fstring clock:clock condition:i1", "", "$input `on` $clock `if` $condition attr-dict")
-row("sim.proc.print", "input:fstring stream?", "", "$input (`to` $stream)? attr-dict (`:` type($stream))?")
+row("sim.print", "input:fstring clock:clock condition:i1 stream?:stream", "", "$input `on` $clock `if` $condition (`to` $stream)? attr-dict")
+row("sim.proc.print", "input:fstring stream?:stream", "", "$input (`to` $stream)? attr-dict")
 row("sim.clocked_terminate", "clock:clock condition:i1", "", "$clock `,` $condition `,` <success> `,` <verbose> attr-dict")
 row("sim.clocked_pause", "clock:clock condition:i1", "", "$clock `,` $condition `,` <verbose> attr-dict")
 row("sim.terminate", "", "", "<success> `,` <verbose> attr-dict")
@@ -95,22 +87,11 @@ row("sim.plusargs.value", "", "found:i1 result", "$formatString attr-dict `:` ty
 
 @syntax("sim.triggered", "clock condition?", results="")
 def _triggered(p: Parser, st: OpState) -> None:
-    """`() on (%clk : !seq.clock) tristate? if %c { ... }`, `(%c : i1) ...`; `sim.on_edge` style bodies."""
-    if p.accept("("):
-        p.expect(")")
-    if p.accept_word("on"):
-        paren = p.accept("(")
-        clk = p.ssa()
-        from wasmjit.ir.types import CLOCK
-
-        if paren:
-            if p.accept(":"):
-                p.type()
-            p.expect(")")
-        st.operands.append(p.resolve(clk, CLOCK))
+    """`%clk if %c { ... }`."""
+    clk = p.ssa()
+    st.operands.append(p.resolve(clk, CLOCK))
     if p.accept_word("if"):
         st.operands.append(p.resolve(p.ssa(), I1))
-    st.attrs = p.attr_dict() if p.accept_word("attributes") else {}
     st.regions.append(p.region())
     st.attrs.update(p.optional_attr_dict())
 
@@ -118,11 +99,9 @@ def _triggered(p: Parser, st: OpState) -> None:
 # --- DPI ---------------------------------------------------------------------------------------------------------------
 
 
-@syntax("sim.func.dpi", traits="isolated symbol", results="")
+@syntax("sim.func.dpi", traits="isolated symbol", results="", normalise=ports_of_modty)
 def _dpi(p: Parser, st: OpState) -> None:
     """`@f(in %a : i32, out b : i32) attributes {...}`: attribute `ports` as of a module."""
-    from wasmjit.ir.dialects.hw import port_list
-
     for word in ("private", "public", "nested"):
         if p.accept_word(word):
             st.attrs["sym_visibility"] = word
@@ -139,15 +118,6 @@ row(
     "$callee `(` $inputs `)` (`clock` $clock)? (`enable` $enable)? attr-dict `:` functional-type($inputs, $results)",
     attrs={"callee": SYM}, fast=False,
 )  # fmt: skip
-
-# --- strings and queues ------------------------------------------------------------------------------------------------
-
-row("sim.string.literal", "", "result:dstring", "$literal attr-dict", attrs={"literal": STR})
-row("sim.string.length", "input:dstring", "result:i64", "$input attr-dict")
-row("sim.string.concat", "inputs*:dstring", "result:dstring", "`(` $inputs `)` attr-dict")
-row("sim.string.get", "str:dstring index:i64", "result:i8", "$str `[` $index `]` attr-dict")
-row("sim.string.int_to_string", "input", "result:dstring", "$input attr-dict `:` type($input)")
-row("sim.queue.empty", "", "result", "attr-dict `:` type($result)")
 
 # --- fork and join -----------------------------------------------------------------------------------------------------
 
@@ -251,7 +221,8 @@ row(
     attrs={"delayFemtoseconds": INT, "mode": STR, "strength": STR},
 )  # fmt: skip
 row("sim.sample", "signal=value", "value", "$signal (`region` $region)? attr-dict `:` type($value)", attrs={"region": STR})
-row("sim.time", "", "time", "(`unit` $unit)? attr-dict `:` type($time)", attrs={"unit": STR})
+row("sim.time", "", "time", "(`unit` $unit)? attr-dict (`:` type($time))?", attrs={"unit": STR}, infer=lambda t, a: TIME, infer_attrs=True, fast=False)
+row("sim.cast.signed", "input=result", "result", "$input attr-dict `:` type($result)")
 row("sim.wait_event", "signal:i1", "", "$signal (`edge` $edge)? attr-dict", attrs={"edge": STR})
 row("sim.edge_detect", "current previous=current", "detected:i1", "$current `,` $previous (`edge` $edge)? attr-dict `:` type($current)", attrs={"edge": STR})
 row("sim.signal_register", "signal=previous", "previous", "$signal attr-dict `:` type($previous)")
