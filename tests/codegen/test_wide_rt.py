@@ -137,3 +137,10 @@ def test_conversions_with_doubles(seed: int) -> None:
     for s in (0, 1):
         out = run_both(rt.w_fromf, D, x, w, s, memory=_memory(0, 0, w))
         assert int.from_bytes(out.memory[D : D + (w + 63) // 64 * 8], "little") == fold.float_to_int(x, w, bool(s))
+
+
+@pytest.mark.parametrize("x", [float("inf"), -float("inf")])
+def test_infinity_saturates_where_every_finite_double_fits(x: float) -> None:
+    for s in (0, 1):
+        out = run_both(rt.w_fromf, D, x, 2000, s, memory=_memory(0, 0, 2000))
+        assert int.from_bytes(out.memory[D : D + 256], "little") == fold.float_to_int(x, 2000, bool(s))

@@ -461,7 +461,7 @@ def w_fromf(d: i32, x: f64, w: i32, is_signed: i32) -> None:
     exp = e - 1023
     mant = frac | (u64(1) << u64(52))
     limit = w - is_signed
-    if exp >= limit:
+    if exp >= limit or e == INF_EXP:
         if negative:
             w_put64(d, w - 1, u64(1), 1)
         else:
