@@ -19,6 +19,7 @@ from wasmjit.runtime.cache import Cache, open_cache
 from wasmjit.runtime.engine import Engine
 from wasmjit.runtime.memory import Global, LinearMemory, Table
 from wasmjit.runtime.raw import WasmTrap
+from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sched import control as cb
 from wasmjit.sched.code import Code
 from wasmjit.sched.exports import EXPORTS, signatures
@@ -196,7 +197,6 @@ class Simulation:
             except (OSError, WaveError) as e:
                 raise OutputError(f"cannot write {self.options.vcd or self.options.fst}: {e}") from e
         from wasmjit.interp.env import SimFault
-        from wasmjit.runtime.services import SimFault as ServiceFault
 
         if self.governor is not None:
             self.governor.start()
@@ -225,10 +225,10 @@ class Simulation:
         while not self.outcome.faulted:
             reason = run(until, CHUNK)
             if reason == cb.REASON_HOST:
-                self.end_of_step()
+                self.end_of_step(self.postponed.phase)
                 continue
             if reason == cb.REASON_FINISHED or self.outcome.finish_requested:
-                self.end_of_step()
+                self.end_of_step(self.postponed.end_of_step)
                 self.outcome.reason = "finished"
                 break
             if reason == cb.REASON_NO_EVENTS:
@@ -257,11 +257,12 @@ class Simulation:
             self.kernel.call["k_final"](CHUNK)
             if self.view.u32(cb.CB_FAULTED):
                 self.kernel_fault()
+            self.monitors.finish()
 
-    def end_of_step(self) -> None:
+    def end_of_step(self, act: Callable[[], None]) -> None:
         """Postponed actions of the time step."""
         try:
-            self.postponed.end_of_step()
+            act()
         except ServiceFault as e:
             self.record_message_fault(e.message, e.addr)
 

@@ -122,6 +122,11 @@ class DumpControl:
             self._limit = size
 
     @property
+    def limited(self) -> bool:
+        """Whether the size of the file has to be looked at after every step."""
+        return self._limit > 0 and self.state in (DumpState.ON, DumpState.OFF)
+
+    @property
     def selection(self) -> DumpRequest:
         return DumpRequest(self._file, () if self._everything else tuple(self._selections))
 

@@ -23,6 +23,7 @@ def random_seeded(rt: Runtime, seed: int) -> int:
 
 @service("__moore_urandom", "", "i")
 def urandom(rt: Runtime) -> int:
+    rt.host.randomizing.pop(rt.proc_id, None)
     return rt.host.random_of_process(rt.proc_id).u32()
 
 

@@ -20,7 +20,12 @@ RANDC_LIMIT = 16
 
 
 def _rng(rt: Runtime) -> ProcessRandom:
-    return rt.host.random_of_process(rt.proc_id)
+    """The generator that the present draw takes from: constrained fields of an object are drawn from the object's own (§18.14.2), which the
+    calls do not name; `__moore_randomize_basic` came before them."""
+    host, proc = rt.host, rt.proc_id
+    obj = host.randomizing.get(proc)
+    own = host.object_random.get(obj) if obj is not None else None
+    return own or host.random_of_process(proc)
 
 
 def _guest_pointer(rt: Runtime, value: int) -> bool:
@@ -44,7 +49,10 @@ def randomize_basic(rt: Runtime, obj: int, size: int) -> int:
     if not obj:
         return 0
     n = checked_len(size, "object size")
-    rng = rt.host.object_random.get(obj) or _rng(rt)
+    rt.host.randomizing.pop(rt.proc_id, None)
+    if obj in rt.host.object_random:
+        rt.host.randomizing[rt.proc_id] = obj
+    rng = _rng(rt)
     start = OBJECT_HEADER if n > OBJECT_HEADER else min(4, n)
     if n <= start:
         return 1
@@ -61,6 +69,7 @@ def randomize_basic(rt: Runtime, obj: int, size: int) -> int:
 
 @service("__moore_randomize_bytes", "pl", "i")
 def randomize_bytes(rt: Runtime, data: int, size: int) -> int:
+    rt.host.randomizing.pop(rt.proc_id, None)
     if not data:
         return 0
     n = checked_len(size, "number of bytes to randomize")

@@ -41,6 +41,8 @@ class HostState:
     """The one sequence behind `$random` without a seed."""
     process_random: dict[int, ProcessRandom] = field(default_factory=dict)
     object_random: dict[int, ProcessRandom] = field(default_factory=dict)
+    randomizing: dict[int, int] = field(default_factory=dict)
+    """The object whose `randomize()` a process is in, by process id; only objects with a generator of their own."""
     randc: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     rand_off: dict[int, set[bytes]] = field(default_factory=dict)
     rand_all_off: set[int] = field(default_factory=set)
