@@ -24,15 +24,15 @@ def perfetto_events(run: dict[str, Any], processes: list[dict[str, Any]], events
         tid = process["process_id"]
         out.append({"ph": "M", "pid": 1, "tid": tid, "name": "thread_name", "args": {"name": process["name"]}})
         out.append({"ph": "M", "pid": 1, "tid": tid, "name": "thread_sort_index", "args": {"sort_index": rank}})
-    current: dict[int, tuple[str, int]] = {pid: ("interpret", 0) for pid in names}
-    for event in events:
+    current: dict[int, tuple[str, int]] = {pid: ("interpret", 0) for pid in names if pid}
+    for event in sorted(events, key=lambda e: e["wall_ns"]):
         pid, wall = event["process_id"], event["wall_ns"]
         args = {"simulation time fs": event["time_fs"], "definition": names.get(pid, {}).get("definition", "")}
         if event["kind"] in ("compile", "cache_hit"):
             out.append({"ph": "X", "pid": 1, "tid": pid, "cat": "compile", "name": f"{event['kind']} ({event['tier']})", "ts": wall / 1e3, "dur": event["dur_ns"] / 1e3, "args": args})
             continue
         out.append({"ph": "i", "s": "t", "pid": 1, "tid": pid, "cat": event["kind"], "name": event["kind"], "ts": wall / 1e3, "args": args})
-        tier = event["tier"] if event["kind"] in ("install", "tier") else "interpret"
+        tier = event["tier"]
         old, since = current.get(pid, ("interpret", 0))
         if tier != old:
             out.append({"ph": "X", "pid": 1, "tid": pid, "cat": "tier", "name": old, "ts": since / 1e3, "dur": (wall - since) / 1e3})
@@ -46,7 +46,7 @@ def timeline_vcd(processes: list[dict[str, Any]], events: list[dict[str, Any]]) 
     """Per process `tier` (2 bits: 0 interpret, 1 compile, 2 optimise) and a `deopt` event, on the simulation's time axis in fs."""
     lines = ["$timescale 1 fs $end", "$scope module wasmjit $end"]
     codes: dict[int, tuple[str, str]] = {}
-    for n, process in enumerate(processes):
+    for n, process in enumerate(p for p in processes if p["process_id"]):
         codes[process["process_id"]] = (_code(2 * n), _code(2 * n + 1))
         name = "".join(c if c.isalnum() or c in "_$." else "_" for c in process["name"]) or f"p{process['process_id']}"
         tier, deopt = codes[process["process_id"]]
@@ -60,7 +60,7 @@ def timeline_vcd(processes: list[dict[str, Any]], events: list[dict[str, Any]]) 
             now = event["time_fs"]
             lines.append(f"#{now}")
         tier, deopt = codes[event["process_id"]]
-        number = _TIER_NUMBER.get(event["tier"], 1) if event["kind"] in ("install", "tier") else 0
+        number = _TIER_NUMBER.get(event["tier"], 1)
         lines.append(f"b{number:b} {tier}")
         if event["kind"] == "deopt":
             lines.append(f"1{deopt}")

@@ -41,6 +41,7 @@ def static_root() -> Path:
 def create_app(settings: Settings) -> FastAPI:
     """The ASGI application over `settings.runs_dir`. The run store opens here, the watcher starts with the server."""
     store = RunStore(settings.runs_dir, settings.database)
+    store.scan()
     ctx = Context(settings, store, WaveService(settings, store), LogCache(), Hub(store, settings.scan_interval_s), Launcher(settings))
     page = static_root()
 

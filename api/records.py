@@ -13,6 +13,8 @@ from typing import Any
 TIERS = ("interpret", "compile", "optimise")
 _TIER_NAMES = {0: "interpret", 1: "compile", 2: "optimise", "0": "interpret", "1": "compile", "2": "optimise", "optimize": "optimise"}
 EVENT_KINDS = ("compile", "install", "deopt", "bailout", "tier", "evict", "cache_hit")
+TRANSIENT = ("interpreted once", "none")
+"""Actions after which the process is still compiled."""
 SEVERITY = {"bailout": 1, "lazy": 2, "eager": 3}
 """Weight of one record in a process's score; an eager deopt (a failed guard) costs a transfer in the middle of running code."""
 
@@ -141,10 +143,21 @@ def read_report(report: Any) -> RunRecords:
         source = jit.get("jit_deopt_processes") if isinstance(jit, Mapping) else None
     for seq, row in enumerate(_mappings(source, records)):
         records.deopts.append(_deopt(row, seq, definitions))
+    instances: dict[str, list[int]] = {}
+    for process in records.processes:
+        instances.setdefault(process["definition"], []).append(process["process_id"])
+    # After such a deopt the next activation enters the compiled code again.
+    once = {(d["process_id"], d["time_fs"], d["wall_ns"]): d["tier"] for d in records.deopts if d["action"] in TRANSIENT}
     for row in _mappings(report.get("timeline"), records):
         event = _event(row, names)
         if event is None:
             records.skipped += 1
+            continue
+        if event["kind"] == "deopt":
+            event["tier"] = once.get((event["process_id"], event["time_fs"], event["wall_ns"]), event["tier"])
+        if event["process_id"] == 0 and event["kind"] in ("install", "tier", "evict"):
+            # The code of a body is installed for all its instances at once.
+            records.events += [{**event, "process_id": pid, "process": names[pid]} for pid in instances.get(event["definition"], ())]
         else:
             records.events.append(event)
     if not any(event["kind"] in ("deopt", "bailout") for event in records.events):
@@ -152,7 +165,7 @@ def read_report(report: Any) -> RunRecords:
             {"kind": "bailout" if d["kind"] == "bailout" else "deopt", "process_id": d["process_id"], "process": d["process"], "tier": "interpret",
              "time_fs": d["time_fs"], "wall_ns": d["wall_ns"], "dur_ns": d["cost_ns"], "definition": d["definition"]} for d in records.deopts
         ]
-    records.events.sort(key=lambda event: (event["wall_ns"], event["time_fs"]))
+    records.events.sort(key=lambda event: (event["time_fs"], event["wall_ns"]))
     drivers = report.get("drivers")
     if isinstance(drivers, Mapping):
         records.drivers = {_text(s): [_text(p) for p in ps] for s, ps in drivers.items() if isinstance(ps, list)}
@@ -164,7 +177,10 @@ def _complete_processes(records: RunRecords) -> None:
     """Add the processes that only deopts or events name, and give each its losses and score."""
     known = {p["process_id"]: p for p in records.processes}
     for row in (*records.deopts, *records.events):
-        if row["process_id"] not in known:
+        if row["process_id"] not in known and row["process_id"] == 0 and row["kind"] in ("compile", "cache_hit"):
+            known[0] = {"process_id": 0, "name": "compiler", "definition": "compiler", "tier": "", "activations": 0, "tier_ns": {}, "lost_ns": 0}
+            records.processes.append(known[0])
+        elif row["process_id"] not in known:
             known[row["process_id"]] = process = {
                 "process_id": row["process_id"], "name": row["process"], "definition": row["definition"] or row["process"], "tier": "interpret",
                 "activations": 0, "tier_ns": {}, "lost_ns": -1,

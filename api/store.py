@@ -21,7 +21,7 @@ from wasmjit_api.errors import ApiError
 from wasmjit_api.records import RunRecords, read_report
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
-DATABASE_VERSION = 4
+DATABASE_VERSION = 5
 _REPORT_LIMIT = 512 << 20
 
 _SCHEMA = """
@@ -229,7 +229,7 @@ class RunStore:
         return rows
 
     def events(self, run_id: str, limit: int = 200_000) -> list[dict[str, Any]]:
-        """Timeline events in order of wall time."""
+        """Timeline events in order of simulation time; `tier` is the one the process is in afterwards."""
         return self._rows("SELECT kind, process_id, tier, time_fs, wall_ns, dur_ns FROM events WHERE run_id = ? ORDER BY seq LIMIT ?", (run_id, limit))
 
     def deopts(

@@ -155,7 +155,7 @@ def router(ctx: Context) -> APIRouter:
             record = RunRecorder(ctx.store.root, design=name, mode="upload", kind="upload")
             target = record.waves_path("fst" if head[:1] in (b"\x00", b"\xfe") else "vcd")
             (staging / "body").replace(target)
-            record.finish({}, exit_code=0, verdict="pass")
+            record.finish({}, exit_code=0, verdict="loaded")
         finally:
             shutil.rmtree(staging, ignore_errors=True)
         ctx.store.scan()

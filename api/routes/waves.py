@@ -160,10 +160,10 @@ def router(ctx: Context) -> APIRouter:
         for name in names:
             process = processes.get(name, {})
             pid = process.get("process_id")
-            tier, since = "interpret", 0
+            tier, since = ("interpret" if process else None), 0
             for event in events:
                 if event["process_id"] == pid and event["time_fs"] <= t and event["kind"] in ("install", "tier", "deopt", "evict"):
-                    tier, since = (event["tier"] if event["kind"] in ("install", "tier") else "interpret"), event["time_fs"]
+                    tier, since = event["tier"], event["time_fs"]
             drivers.append({"process": name, "process_id": pid, "definition": process.get("definition", name), "tier": tier, "since_fs": since})
         return json_response({"ok": True, "signal": signal, "drivers": drivers, "source": source})
 

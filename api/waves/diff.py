@@ -15,6 +15,8 @@ from wasmjit_api.waves.index import WaveIndex
 
 MAX_INTERVALS = 5000
 """Intervals kept per signal; the count goes on."""
+MAX_TOTAL = 200_000
+"""Intervals kept of all signals together; the later ones of the signals that differ most are left out first."""
 
 
 def paths_of(index: WaveIndex, skip: int = 0) -> dict[str, int]:
@@ -113,6 +115,11 @@ def compare_indexes(a: WaveIndex, b: WaveIndex) -> dict[str, Any]:
                 "value_a": a.value_at(signal_a, first), "value_b": b.value_at(signal_b, first), "width": a.signals[signal_a][4],
             })
     rows.sort(key=lambda row: (row["first"], row["signal"]))
+    keep = MAX_INTERVALS
+    while keep > 1 and sum(min(keep, len(row["intervals"])) for row in rows) > MAX_TOTAL:
+        keep //= 2
+    for row in rows:
+        del row["intervals"][keep:]
     return {
         "equal": not rows and not only_a and not only_b, "signals_compared": len(common), "differing": rows, "only_a": sorted(only_a), "only_b": sorted(only_b),
         "t_begin": min(a.t_begin, b.t_begin), "t_end": t_end, "first": rows[0]["first"] if rows else None,

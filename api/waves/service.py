@@ -47,7 +47,7 @@ class WaveService:
         """`{"state": "none" | "indexing" | "ready" | "error", ...}`; starts indexing when needed."""
         source = self.source(run_id)
         if source is None:
-            return {"state": "none", "message": "the run dumped no waveform; run with --vcd F, --fst F or --record"}
+            return {"state": "none", "message": "a recorded run keeps a VCD unless --vcd or --fst put the waveform elsewhere"}
         stat = source.stat()
         signature = f"{stat.st_size}:{stat.st_mtime_ns}"
         cache = self._store.directory(run_id) / _CACHE

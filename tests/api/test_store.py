@@ -101,3 +101,22 @@ def test_names_that_are_no_run_raise_404(tmp_path: Path) -> None:
         with pytest.raises(ApiError) as caught:
             store.directory(name)
         assert caught.value.status == 404
+
+
+def test_installs_of_a_body_reach_all_its_instances_and_single_deopts_leave_them_compiled() -> None:
+    records = read_report({
+        "processes": [{"process_id": n, "process_name": f"p{n}", "definition": "cell"} for n in (1, 2)],
+        "timeline": [
+            {"kind": "compile", "process_id": 0, "tier": 1, "sim_time_fs": 0, "wall_ns": 5, "dur_ns": 3, "definition": "cell", "bodies": 9},
+            {"kind": "install", "process_id": 0, "tier": 1, "sim_time_fs": 0, "wall_ns": 8, "definition": "cell"},
+            {"kind": "deopt", "process_id": 2, "tier": 0, "sim_time_fs": 7, "wall_ns": 9}, {"kind": "deopt", "process_id": 1, "tier": 0, "sim_time_fs": 8, "wall_ns": 9},
+        ],
+        "deopts": [
+            {"kind": "eager", "reason": "guard_failed", "process_id": 2, "sim_time_fs": 7, "wall_ns": 9, "action": "interpreted once", "tier": 1},
+            {"kind": "eager", "reason": "guard_failed", "process_id": 1, "sim_time_fs": 8, "wall_ns": 9, "action": "no longer entered", "tier": 1},
+        ],
+    })
+    assert [(e["kind"], e["process_id"], e["tier"]) for e in records.events] == [
+        ("compile", 0, "compile"), ("install", 1, "compile"), ("install", 2, "compile"), ("deopt", 2, "compile"), ("deopt", 1, "interpret"),
+    ]
+    assert [p["name"] for p in records.processes] == ["p1", "p2", "compiler"]

@@ -57,3 +57,10 @@ def test_names_become_safe_file_names() -> None:
 
 def test_the_tier_mix_of_a_report_without_processes_is_empty() -> None:
     assert tier_mix_of({}) == {} and tier_mix_of({"processes": [{"tier_ns": {}}]}) == {}
+
+
+def test_an_interrupted_run_reads_as_aborted(tmp_path: Path) -> None:
+    record = RunRecorder(tmp_path, design="a", mode="compile")
+    record.finish({"exit_code": 130})
+    meta = json.loads((record.directory / "run.json").read_text())
+    assert (meta["status"], meta["verdict"], meta["message"]) == ("aborted", "error", "interrupted")

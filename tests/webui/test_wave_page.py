@@ -234,7 +234,7 @@ def test_exports_png_vcd_fst_gtkwave_and_surfer(wave: Any) -> None:
 
 def test_a_run_without_waves_says_how_to_get_them(page: Any) -> None:
     page.open(f"run/{page.server.ids['failed']}/waves")
-    assert "--fst" in page.text("no-waves")
+    assert "--record" in page.text("no-waves")
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ class RunRecorder:
     ) -> None:
         """Write the report and close the run. `coverage` is a percentage; `differences` becomes verdict.json.
 
-        `exit_code` defaults to the report's; `tier_mix` to the one computed from the report's processes.
+        `exit_code` defaults to the report's; 130 (interrupted) makes the run read as aborted. `tier_mix` defaults to the one computed from the report's processes.
         """
         code = int(report.get("exit_code", 0)) if exit_code is None else exit_code
         jit = report.get("jit", {})
@@ -216,7 +216,7 @@ class RunRecorder:
         if differences is not None:
             write_json(self.directory / "verdict.json", dict(differences))
         self.meta.update(
-            status="finished", verdict=verdict or verdict_of(code), exit_code=code, finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            status="aborted" if code == 130 else "finished", message="interrupted" if code == 130 else None, verdict=verdict or verdict_of(code), exit_code=code, finished=datetime.now(UTC).isoformat(timespec="seconds"),
             final_time_fs=int(report.get("final_time_fs", 0)), run_wall_ms=float(report.get("run_wall_ms", 0)),
             total_wall_ms=float(report.get("total_wall_ms", 0)), compiles_total=int(jit.get("jit_compiles_total", 0)),
             deopts_total=int(jit.get("jit_deopts_total", 0)), tier_mix=dict(tier_mix if tier_mix is not None else tier_mix_of(report)), coverage=coverage,

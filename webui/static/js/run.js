@@ -24,7 +24,8 @@ export function RunPage({ id, tab, query }) {
   if (error) return html`<section class="page"><${ErrorBox} error=${error} retry=${reload} /><a href="#/runs">Back to the runs</a></section>`;
   if (!data) return html`<${Loading} />`;
   const run = live && live.status === 'running' ? live : data.run;
-  const tabs = [['deopts', 'Deopts'], ['waves', 'Waves'], ['log', 'Log']];
+  const opened = run.kind === 'upload';
+  const tabs = opened ? [['waves', 'Waves']] : [['deopts', 'Deopts'], ['waves', 'Waves'], ['log', 'Log']];
   // Links keep what the tabs share; the address may have moved on since the page was drawn.
   const shared = () => { const { t0, t1, c } = parse().query; return { t0, t1, c }; };
   return html`<div class="runhead">
@@ -32,8 +33,8 @@ export function RunPage({ id, tab, query }) {
       <nav class="tabs">${tabs.map(([key, label]) => html`<a href=${link(['run', id, key])} class=${tab === key ? 'on' : ''} data-testid="tab-${key}"
         onClick=${event => { event.preventDefault(); location.hash = link(['run', id, key], shared()); }}>${label}</a>`)}</nav>
       <span class="spring"></span>
-      <span class="facts" data-testid="facts">${formatTime(run.final_time_fs, 3)} in ${formatMs(run.run_wall_ms)} · ${formatCount(run.deopts_total)} deopts${run.commit ? ` · ${run.commit.slice(0, 8)}` : ''}</span>
-      <${TierBar} mix=${run.tier_mix} />
+      ${!opened && html`<span class="facts" data-testid="facts">${formatTime(run.final_time_fs, 3)} in ${formatMs(run.run_wall_ms)} · ${formatCount(run.deopts_total)} deopts${run.commit ? ` · ${run.commit.slice(0, 8)}` : ''}</span>
+      <${TierBar} mix=${run.tier_mix} />`}
       ${run.pair && html`<a class="nowrap" href=${link(['compare', ...(run.mode === 'interpret' ? [id, run.pair] : [run.pair, id])])} data-testid="compare-pair">Compare with the other mode</a>`}
     </div>
     ${run.message && html`<div class="page" style="flex:none;padding-bottom:0"><${ErrorBox} error=${{ message: 'The run did not end by itself', hint: run.message }} /></div>`}

@@ -89,10 +89,12 @@ export function Lanes({ rows, view, axis, cursor, chosen, pick, select, open, to
         context.globalAlpha = 1;
       }
       for (const lane of row.type === 'lane' || closed.has(row.group.name) ? lanes : []) {
-        // Deopts are drawn last, so that no other mark hides one.
-        for (const event of [...lane.events].sort((a, b) => (a.kind === 'deopt') - (b.kind === 'deopt'))) {
+        const last = {}; // marks of one kind in one pixel look like one
+        for (const event of lane.drawn) {
           const left = x(at(event, axis));
-          if (left > -6 && left < width + 6) mark(context, event.kind, left, top + LANE / 2, colours);
+          if (left <= -6 || left >= width + 6 || last[event.kind] === Math.round(left)) continue;
+          last[event.kind] = Math.round(left);
+          mark(context, event.kind, left, top + LANE / 2, colours);
         }
       }
     });

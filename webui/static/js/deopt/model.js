@@ -33,14 +33,19 @@ export function buildLanes(timeline) {
     if (!lane) continue;
     lane.events.push(event);
     if (!CHANGES.has(event.kind)) continue;
-    const tier = event.kind === 'install' || event.kind === 'tier' ? event.tier : 'interpret';
+    const { tier } = event;
     if (tier === lane.tier) continue;
     const here = { sim: event.time_fs, wall: event.wall_ns };
     lane.stretches.push({ tier: lane.tier, from: lane.since, to: here });
     lane.tier = tier;
     lane.since = here;
   }
-  for (const lane of lanes.values()) lane.stretches.push({ tier: lane.tier, from: lane.since, to: { sim: timeline.end_fs, wall: timeline.end_ns } });
+  for (const lane of lanes.values()) {
+    // Deopts are drawn last, so that no other mark hides one.
+    lane.drawn = [...lane.events].sort((a, b) => (a.kind === 'deopt') - (b.kind === 'deopt'));
+  }
+  // Process 0 is the compiler: its lane has marks only.
+  for (const lane of lanes.values()) if (lane.process.process_id) lane.stretches.push({ tier: lane.tier, from: lane.since, to: { sim: timeline.end_fs, wall: timeline.end_ns } });
   return lanes;
 }
 

@@ -6,6 +6,17 @@ import { debounce, prepareCanvas } from '../util.js';
 import { get, run as runPath } from '../api.js';
 import { toast } from '../ui.js';
 
+/** Sorted, disjoint intervals that cover the same times. */
+export function union(intervals) {
+  const out = [];
+  for (const [from, to] of [...intervals].sort((a, b) => a[0] - b[0])) {
+    const last = out[out.length - 1];
+    if (last && from <= last[1]) last[1] = Math.max(last[1], to);
+    else out.push([from, to]);
+  }
+  return out;
+}
+
 export class Controller {
   /** runs: one or two run ids; tree: hierarchy of the first; comparison: the answer of /api/compare, for two. */
   constructor(runs, tree, comparison = null) {
@@ -15,6 +26,7 @@ export class Controller {
     this.model = new WaveModel(tree.begin, Math.max(tree.end, comparison?.t_end || 0));
     this.sources = runs.map(id => new WindowSource(id, () => this.draw()));
     this.diff = comparison ? new Map(comparison.differing.map(row => [row.signal, row.intervals])) : null;
+    this.band = comparison ? union(comparison.differing.flatMap(row => row.intervals)) : [];
     this.scroll = 0;
     this.zoomBox = null;
     this.values = [new Map(), new Map()];
@@ -119,9 +131,15 @@ export class Controller {
     }
   }
 
+  /** Times at which some signal begins to differ, in order. */
+  starts() {
+    this.diffStarts ??= [...new Set(this.comparison.differing.flatMap(row => row.intervals.map(interval => interval[0])))].sort((a, b) => a - b);
+    return this.diffStarts;
+  }
+
   /** Moves to the first, next or previous difference of the two runs, over all signals. */
   difference(which) {
-    const starts = this.diffStarts ??= [...new Set(this.comparison.differing.flatMap(row => row.intervals.map(interval => interval[0])))].sort((a, b) => a - b);
+    const starts = this.starts();
     const now = this.model.cursor ?? -1;
     const t = which === 'first' ? starts[0] : which === 'next' ? starts.find(start => start > now) : starts.filter(start => start < now).pop();
     if (t === undefined) toast(which === 'first' ? 'The runs do not differ' : `No ${which} difference`);

@@ -36,7 +36,7 @@ export function WavePage({ id, run }) {
   }, [id]);
   if (state.state === 'ready') return html`<${WaveView} controller=${state.controller} title=${run.id} />`;
   if (state.state === 'none') {
-    return html`<${Empty} title=${run.status === 'running' ? 'No waveform yet' : 'The run dumped no waveform'} testid="no-waves"><p>Recorded runs keep one when the design or the command line asks for it:</p><pre>wasmjit run design.mlir --record --fst waves.fst</pre></${Empty}>`;
+    return html`<${Empty} title=${run.status === 'running' ? 'No waveform yet' : 'The run dumped no waveform'} testid="no-waves"><p>A recorded run keeps a VCD unless <code>--vcd</code> or <code>--fst</code> put the waveform elsewhere; “Open VCD/FST…” on the list of runs shows such a file.</p><pre>wasmjit run design.mlir --record</pre></${Empty}>`;
   }
   if (state.state === 'error') return html`<section class="page"><${ErrorBox} error=${{ message: 'The waveform cannot be read', hint: state.message }} /></section>`;
   if (state.state === 'failed') return html`<section class="page"><${ErrorBox} error=${state.error} retry=${() => location.reload()} /></section>`;

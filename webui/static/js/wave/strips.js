@@ -48,7 +48,12 @@ export function Minimap({ controller }) {
       context.fillRect((n * width) / columns.length, height - 3 - tall, width / columns.length + 0.5, tall);
     });
     context.fillStyle = controller.theme.x;
-    for (const row of controller.comparison?.differing || []) for (const [from] of row.intervals) context.fillRect(x(from), 0, 1.5, 4);
+    let done = -1;
+    for (const [from] of controller.band) {
+      const left = Math.floor(x(from));
+      if (left > done) context.fillRect(left, 0, 1.5, 4);
+      done = left;
+    }
     context.fillStyle = controller.theme.marker;
     for (const t of Object.values(model.markers)) context.fillRect(x(t), 0, 1.5, height);
     const left = x(model.t0);
@@ -80,21 +85,25 @@ export function Minimap({ controller }) {
 
 /** Where the two runs differ, over the window; ticks of single instants stay visible at any zoom. */
 export function DiffBand({ controller }) {
-  const { model, comparison } = controller;
+  const { model } = controller;
   const paint = (context, width, height) => {
     context.fillStyle = controller.theme.bg;
     context.fillRect(0, 0, width, height);
     context.fillStyle = controller.theme.x;
-    for (const row of comparison.differing) {
-      for (const [from, to] of row.intervals) {
-        if (to < model.t0 || from > model.t1) continue;
-        const x0 = Math.max(0, ((from - model.t0) / model.span) * width);
-        const x1 = Math.min(width, ((to - model.t0) / model.span) * width);
-        context.globalAlpha = 0.35;
-        context.fillRect(x0, 6, Math.max(2, x1 - x0), height - 12);
-        context.globalAlpha = 1;
-        context.fillRect(x0, 3, 1.5, height - 6);
-      }
+    const x = t => ((t - model.t0) / model.span) * width;
+    for (const [from, to] of controller.band) {
+      if (to < model.t0 || from > model.t1) continue;
+      const x0 = Math.max(0, x(from));
+      context.globalAlpha = 0.45;
+      context.fillRect(x0, 6, Math.max(2, Math.min(width, x(to)) - x0), height - 12);
+    }
+    context.globalAlpha = 1;
+    let done = -1;
+    for (const t of controller.starts()) {
+      if (t > model.t1) break;
+      const left = Math.floor(x(t));
+      if (left > done && left >= 0) context.fillRect(left, 3, 1.5, height - 6);
+      done = Math.max(done, left);
     }
     cursorLine(context, controller, width, height, model.t0, model.span);
   };
@@ -116,10 +125,13 @@ export function JitLane({ controller, timeline }) {
     const x = t => ((t - model.t0) / model.span) * width;
     const top = 11;
     const tall = height - top - 3;
+    let painted = -1;
     for (let n = 0; n < times.length && total; n += 1) {
       const x0 = Math.max(0, x(times[n]));
       const x1 = Math.min(width, n + 1 < times.length ? x(times[n + 1]) : x(model.end));
       if (x1 <= 0 || x0 >= width || x1 <= x0) continue;
+      if (Math.floor(x1) === painted) continue; // a column of its own is all that many changes can have
+      painted = x1 - x0 < 1 ? Math.floor(x1) : -1;
       let y = top + tall;
       counts[n].forEach((count, tier) => {
         const part = (count / total) * tall;
@@ -152,12 +164,12 @@ export function JitLane({ controller, timeline }) {
 }
 
 function tierSteps(timeline) {
-  const tiers = new Map(timeline.processes.map(process => [process.process_id, 0]));
+  const tiers = new Map(timeline.processes.filter(process => process.process_id).map(process => [process.process_id, 0]));
   const counts = [tiers.size, 0, 0];
   const out = { of: timeline, total: tiers.size, times: [0], counts: [[...counts]] };
   for (const event of [...timeline.events].sort((a, b) => a.time_fs - b.time_fs)) {
     if (event.kind === 'compile' || event.kind === 'cache_hit' || event.kind === 'bailout' || !tiers.has(event.process_id)) continue;
-    const next = event.kind === 'install' || event.kind === 'tier' ? Math.max(0, TIERS.indexOf(event.tier)) : 0;
+    const next = Math.max(0, TIERS.indexOf(event.tier));
     const old = tiers.get(event.process_id);
     if (old === next) continue;
     counts[old] -= 1;

@@ -75,7 +75,7 @@ export function SignalTree({ controller }) {
           : html`<span class="w">${item.variable.kind === 'bits' ? (item.variable.width > 1 ? item.variable.width : '') : item.variable.kind}</span>`}
       </div>`)}
     </div>
-    <div class="foot">${found ? `${found.hits.length}${found.hits.length === 1000 ? '+' : ''} of ${tree.vars.length} signals · Enter adds` : `${tree.vars.length} signals · double-click or drag to add`}</div>`;
+    <div class="foot">${found ? `${found.hits.length}${found.hits.length === 1000 ? '+' : ''} of ${tree.vars.length} signals · Enter adds` : `${tree.vars.length} signals · double-click or drag`}</div>`;
 }
 
 function Marked({ text, positions }) {

@@ -195,7 +195,7 @@ function Driver({ controller, row }) {
   if (!drivers?.drivers.length) return null;
   const [first, ...more] = drivers.drivers;
   return html`<span class="driver" data-testid="driver">${drivers.source === 'verdict' ? 'last driven by' : 'driven by'} <a href=${link(['run', run, 'deopts'], { p: first.process_id, ...(({ t0, t1, c }) => ({ t0, t1, c }))(parse().query) })}>${first.process}</a>
-    ${' '}<span class="legend"><span><i style=${{ background: `var(--tier-${first.tier})` }}></i>${first.tier}</span></span>${more.length ? ` and ${more.length} more` : ''}</span>`;
+    ${first.tier && html` <span class="legend"><span><i style=${{ background: `var(--tier-${first.tier})` }}></i>${first.tier}</span></span>`}${more.length ? ` and ${more.length} more` : ''}</span>`;
 }
 
 function FindValue({ controller, close }) {
