@@ -86,7 +86,7 @@ class Elaborated:
         self.regions: list[RegionInstance] = []
         self.level_count = 1
         self.loops: list[list[int]] = []
-        self.warnings: list[str] = []
+        self.warnings = program.warnings
 
     # -- hierarchy -----------------------------------------------------------------------------------------------------------------
 

@@ -58,6 +58,9 @@ class ProgramImpl:
         self.suspends = SuspendAnalysis(design)
         self._frontend: bool | None = None
         self.on_body: Callable[[Body], None] | None = None
+        self.warnings: list[str] = []
+        self.on_warning: Callable[[str], None] = self.warnings.append
+        self.count_steps = False
 
     # -- Program protocol ------------------------------------------------------------------------------------------------------------
 
@@ -87,6 +90,12 @@ class ProgramImpl:
         s = CallSite(len(self.call_sites) + 1, params, results, owner, str(op.source_loc or op.loc), fallback)
         self.call_sites.append(s)
         return s
+
+    def warn(self, message: str) -> None:
+        self.on_warning(message)
+
+    def step_site(self) -> int | None:
+        return self.site(None, "step limit") if self.count_steps else None
 
     def function_number(self, name: str) -> int:
         """Index of a function in the pointer space."""

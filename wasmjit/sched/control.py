@@ -53,7 +53,7 @@ CB_RING_END = 168
 
 # ---- limits and requests --------------------------------------------------------------------------------------------------
 CB_MAX_DELTAS = 172  # slots (delta + epsilon) per time step, 0 none
-CB_MAX_STEPS = 176  # u64, activations of the whole run, 0 none
+CB_MAX_STEPS = 176  # u64, activations of the whole run (and, counted apart, turns of loops), 0 none
 CB_FINISH = 184  # non-zero: the current slot finishes, then k_run returns REASON_FINISHED
 CB_HOST_WANT = 188  # HOST_* bits: the host wants control in these phases (each bit is cleared when it is served)
 CB_HOST_PHASE = 192  # which phase REASON_HOST is about
@@ -92,6 +92,7 @@ CB_EMERGENCY = 308  # where frames go when memory is exhausted
 CB_LIVE_DYN = 312  # dynamic processes alive
 CB_PEAK_DYN = 316
 CB_APPLYING = 324  # slot of the heap being applied, 0 for the fast vectors
+CB_LOOPS = 376  # u64, turns of loops without suspension; counted by code when there is a step limit
 
 # ---- counters (u64 each) --------------------------------------------------------------------------------------------------
 CB_C_ACT0 = 384  # activations by tier: interpreter, compiled, optimised, other

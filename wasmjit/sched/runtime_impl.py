@@ -132,6 +132,11 @@ class RuntimeImpl:
             self.pending_size = 0
             self.sim.write_stdout(data)
 
+    def discard(self) -> None:
+        """Forget what was printed since the last flush."""
+        self.pending.clear()
+        self.pending_size = 0
+
     def severity(self, level: str, /) -> None:
         self.sim.count_severity(level)
 

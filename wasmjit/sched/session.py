@@ -101,6 +101,7 @@ def run_design(files: list[str], options: RunOptions, frontend_args: list[str] |
     if len(sim.elab.tops) > 1:
         sim.say(f"Simulating {len(sim.elab.tops)} top modules: {', '.join(t.name for t in sim.elab.tops)}")
     sim.say(f"Found {len(sim.elab.processes)} LLHD processes")
+    sim.say(f"Registered {sum(n.kind == 'signal' for n in sim.elab.nets)} LLHD signals and {len(sim.elab.processes)} LLHD processes")
     sim.say("Starting simulation")
     return supervise(sim, recorder)
 

@@ -21,6 +21,7 @@ from wasmjit.runtime.memory import Global, LinearMemory, Table
 from wasmjit.runtime.raw import WasmTrap
 from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sched import control as cb
+from wasmjit.sched import overflow
 from wasmjit.sched.code import Code
 from wasmjit.sched.exports import EXPORTS, signatures
 from wasmjit.sched.governor import Governor
@@ -32,6 +33,7 @@ from wasmjit.sched.outcome import Outcome, OutputError
 from wasmjit.sched.runtime_impl import RuntimeImpl, write_fd
 from wasmjit.sched.services import Services
 from wasmjit.sched.tables import KernelTables
+from wasmjit.sched.hdl import Names
 from wasmjit.sched.postponed import Postponed
 from wasmjit.sched.tracing import Tracing, drain
 from wasmjit.sched.view import KernelView
@@ -71,8 +73,10 @@ class Simulation:
         self.kernel_signatures = dict(EXPORTS) | signatures([wide_rt])
         self.tracing: Tracing | None = None
         self.postponed = Postponed(self)
+        self.names: Names | None = None
         self.cache: Cache | None = open_cache()
         self.program = ProgramImpl(design, {n: (s.params, (s.result,) if s.result else ()) for n, s in EXPORTS.items()})
+        self.program.count_steps = bool(options.max_process_steps)
         self.elab = Elaborated(design, self.program)
         self.region_keys: set[str] = set()
         self.warned_sites: set[int] = set()
@@ -173,6 +177,7 @@ class Simulation:
     def run(self) -> Outcome:
         """Run to the end; never raises for what a design does."""
         deepen_recursion()
+        self.program.on_warning = lambda message: self.say(f"Warning: {message}")
         out = self.outcome
         t0 = time.perf_counter()
         try:
@@ -342,6 +347,13 @@ class Simulation:
     def record_fault(self, site: int, addr: int) -> None:
         if self.outcome.finish_requested:
             return  # code behind $finish
+        if site >= 0 and site == self.program.step_site():
+            self.view.set_u32(cb.CB_LIMIT, cb.LIMIT_STEPS)
+            self.view.set_u32(cb.CB_LIMIT_ID, self.view.u32(cb.CB_CUR_ID))
+            self.limit()
+            self.outcome.faulted = True
+            self.kernel.call["k_fault"](0, 0)
+            return
         if site >= 0 and site < len(self.program.sites):
             location, message = self.program.site_text(site)
         else:
@@ -395,7 +407,8 @@ class Simulation:
         self.runtime.flush()
         now = self.view.u64(cb.CB_FS)
         if kind == cb.LIMIT_STEPS:
-            self.say(f"Error: the limit of {self.options.max_process_steps} process steps was reached at time {now} fs")
+            steps = sum(self.view.activations_by_tier()) + self.view.u64(cb.CB_LOOPS)
+            self.say(f"ERROR(PROCESS_STEP_OVERFLOW): more than {self.options.max_process_steps} steps at time {now} fs (process {self.process_name()}, totalSteps={steps})")
         elif kind == cb.LIMIT_MEMORY:
             self.say(f"Error: memory is exhausted at time {now} fs")
         elif kind == cb.LIMIT_LOOP:
@@ -404,7 +417,9 @@ class Simulation:
             self.say(f"Error: combinational loop through {name} in {path} does not settle at time {now} fs (--max-deltas={self.options.max_deltas})")
         else:
             who = f", process {self.name_of(ident)}" if kind == cb.LIMIT_ROUNDS else ""
-            self.say(f"Error: exceeded maximum delta cycles ({self.options.max_deltas}) at time {now} fs{who}")
+            self.say(f"ERROR(DELTA_OVERFLOW): exceeded maximum delta cycles ({self.options.max_deltas}) at time {now} fs{who}")
+            for line in overflow.report(self):
+                self.say(line)
 
     # -- names ---------------------------------------------------------------------------------------------------------------------------
 
@@ -431,7 +446,7 @@ class Simulation:
 
     def say(self, line: str) -> None:
         """A line of the tool on standard error."""
-        if self.options.quiet and not line.startswith("Error"):
+        if self.options.quiet and not line.startswith(("Error", "ERROR")):
             return
         self.runtime.flush()
         self.stderr(f"[wasmjit] {line}")

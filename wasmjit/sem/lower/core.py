@@ -11,6 +11,7 @@ from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.layout import Layout, UnsupportedType, layout
+from wasmjit.sem.loops import count_turns, stop_idle_loops
 from wasmjit.sem.mir import I32, I64, Body, Ty, Val
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ class Program(Protocol):
 
     def fork_body(self, op: Op, region: Region, owner: Lowerer, captured: list[Value]) -> str:
         """Body key of a forked branch."""
+
+    def warn(self, message: str) -> None:
+        """Tell the user about something odd in the design."""
+
+    def step_site(self) -> int | None:
+        """Fault site of loops that turn too often, None when nobody counts."""
 
     def detached_body(self, owner: Lowerer, captured: list[Value], lower: Callable[[Lowerer], None]) -> str:
         """Body key of a process with the captured values as parameters that `lower` fills."""
@@ -251,6 +258,11 @@ class Lowerer:
 
     def finish(self) -> Body:
         self.b.body.sens_sets = list(self.sens_sets)
+        if stop_idle_loops(self.b.body):
+            self.program.warn(f"{self.name or self.key} has an endless loop that neither suspends nor does anything: it waits there forever")
+        site = self.program.step_site()
+        if site is not None and self.kind != "region":
+            count_turns(self.b, site)
         body = self.b.finish()
         body.name = self.name or self.key
         return body
