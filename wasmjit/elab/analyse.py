@@ -6,6 +6,7 @@ from wasmjit.elab.combinational import is_combinational
 from wasmjit.elab.definition import (
     ASSERTIONS,
     CLOCKED_EFFECTS,
+    CONTROL_OPS,
     COMBINATIONAL,
     IGNORED_OPS,
     PROCESS_OPS,
@@ -113,6 +114,11 @@ class Analyser:
             pass
         elif name in STATEFUL_WIRES:
             self.wire(op.results[0])
+        elif name == "llhd.combinational" and any(not is_pure(o) and o.name not in CONTROL_OPS for o in walk(op)):
+            # Acts whenever something it reads changes; its values are stored, so that nobody else evaluates it.
+            d.sinks.append(Sink("effect", op, None))
+            for r in op.results:
+                self.wire(r)
         elif name in IGNORED_OPS or is_pure(op):
             pass
         elif name == "llhd.global_signal":

@@ -36,10 +36,10 @@ class RegionDef:
     outputs: list[NetRef]
     sequential: bool = False
     name: str = ""
-    group: Group | None = None
     edge: int = 0
     commit: bool = False
     commit_cell: int = 0
+    group: Group | None = None
 
 
 @dataclass(slots=True)
@@ -66,10 +66,10 @@ def lower_definition(d: Definition, program: Program, split: bool = False) -> Lo
     out.regions = lower_regions(d, program, split)
     for i, g in enumerate(d.groups):
         out.regions.append(register_region(d, program, g, i))
-    for i, o in enumerate(d.plan.groups):
-        out.regions += assertion_regions(d, program, o, i)
         if g.commits:
             out.regions.append(commit_region(d, program, g, i, split))
+    for i, o in enumerate(d.plan.groups):
+        out.regions += assertion_regions(d, program, o, i)
     number = 0
     for op in d.processes:
         number += 1
@@ -180,7 +180,13 @@ def lower_regions(d: Definition, program: Program, split: bool) -> list[RegionDe
     if not split:
         owner: dict[Op, int] = {}
         wires = {s.value: i for i, s in enumerate(sinks) if s.kind == "wire" and s.value is not None}
+        effects = {s.op: i for i, s in enumerate(sinks) if s.kind == "effect"}
         for i, s in enumerate(sinks):
+            acts = s.op if s.kind == "effect" else s.value.owner if s.value is not None else None
+            if acts in effects:
+                # Evaluated exactly when what it reads changes: together with its own results, and with nothing else.
+                parent[find(i)] = find(effects[acts])
+                continue
             for op in cone(d, sink_roots(s), set(wires)):
                 for r in op.results:
                     if r in wires and wires[r] != i and op.name not in TRIVIAL:
@@ -214,6 +220,9 @@ def lower_region(d: Definition, program: Program, sinks: list[Sink], number: int
             outputs.append(s.home)
         elif s.kind == "drive":
             outputs += drive_sink(lw, d, s)
+        elif s.kind == "effect":
+            assert s.op is not None
+            lw.run_op(s.op)
         else:
             assert s.sample is not None
             lower_sample(lw, s.sample)
@@ -464,7 +473,7 @@ def assertion_regions(d: Definition, program: Program, g: Group, number: int) ->
     lw.b.set_block(lw.new_block())
     Evaluation(lw, d, g).run()
     lw.b.terminate(mir.Ret(()))
-    out.append(RegionDef(lw.finish(), [g.tick], [], True, key, g))
+    out.append(RegionDef(lw.finish(), [g.tick], [], True, key, group=g))
     return out
 
 

@@ -92,6 +92,8 @@ PURE_OPS = frozenset(
         "dbg.scope",
     }
 )
+CONTROL_OPS = frozenset({"llhd.yield", "cf.br", "cf.cond_br", "cf.switch", "scf.yield", "scf.for", "scf.while", "scf.condition", "scf.index_switch"})
+"""Structure without effect of its own inside llhd.combinational."""
 STATEFUL_WIRES = frozenset({"seq.clock_gate", "seq.clock_div"})
 """Continuous logic with a hidden cell: always stored, so that it is evaluated in one place."""
 IGNORED_OPS = frozenset({"dbg.variable", "dbg.scope", "dbg.enumdef", "om.class", "hw.output", "llhd.output", "hw.probe", "emit.file", "sv.verbatim"})

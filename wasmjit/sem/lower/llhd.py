@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasmjit.ir import Op, TimeAttr, Value
+from wasmjit.ir import Block, Op, TimeAttr, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
@@ -183,8 +183,7 @@ def _sig_struct_extract(lw: Lowerer, op: Op) -> None:
 def _sig_array_get(lw: Lowerer, op: Op) -> None:
     ref = ref_of(lw, op.operands[0])
     t = op.operands[0].type.elem  # type: ignore[attr-defined]
-    leaves = lw.get(op.operands[1])
-    idx = mem_index(lw, leaves[0] if leaves else None, t.size)
+    idx = mem_index(lw, op, 1, t.size)
     set_ref(lw, op.results[0], element(lw, ref, idx, t.size, layout(t.elem).size))
 
 
@@ -273,8 +272,77 @@ def _wait(lw: Lowerer, op: Op) -> None:
     if delay:
         t = lw.get(delay[0])
         time = (t[0], t[1], t[2])
-    suspend_observing(lw, observed, time)
+    if not delay and not observed and not lw.program.from_frontend():
+        suspend_reading(lw, dest)
+    else:
+        behind = overtaken(lw, op, observed) if not delay else []
+        if behind:
+            # The process itself has changed what it observes since it looked: in LLHD that change comes an epsilon after the wait began.
+            normal, soon, done = lw.new_block(), lw.new_block(), lw.new_block()
+            changed = differs(lw, [lw.get(v) for v in behind], [reevaluate(lw, v, {}) for v in behind])
+            lw.b.terminate(mir.CondBr(changed, soon, (), normal, ()))
+            lw.b.set_block(soon)
+            lw.b.terminate(mir.Wait(done, time=(lw.i64(0), lw.i32(0), lw.i32(1))))
+            lw.b.set_block(normal)
+            suspend_observing(lw, observed, None)
+            lw.goto(done)
+            lw.b.set_block(done)
+        else:
+            suspend_observing(lw, observed, time)
     lw.b.terminate(mir.Br(lw.blocks[dest], args))
+
+
+def suspend_reading(lw: Lowerer, dest: Block) -> None:
+    """A wait that names nothing listens to the signals that are read after it, up to the next suspension; without any it never ends."""
+    watch = Watch(lw)
+    seen: set[Block] = set()
+    todo = [dest]
+    while todo:
+        block = todo.pop()
+        if block in seen:
+            continue
+        seen.add(block)
+        for op in block.ops:
+            if op.name == "llhd.prb" and (lw.values.get(op.operands[0]) is not None or lw.scope is not None):
+                ref = ref_of(lw, op.operands[0])
+                if ref.net is not None:
+                    watch.nets.append(ref.net)
+            if op.name == "llhd.wait":
+                break
+        else:
+            todo += [b for b, _ in block.ops[-1].successors]
+    resume = lw.new_block()
+    lw.b.terminate(watch.wait(resume, None))
+    lw.b.set_block(resume)
+
+
+def base_signal(v: Value) -> Value:
+    """The signal that a reference is (part of)."""
+    while isinstance(v.owner, Op) and v.owner.name.startswith("llhd.sig.") and v.owner.operands:
+        v = v.owner.operands[0]
+    return v
+
+
+def overtaken(lw: Lowerer, op: Op, observed: list[Value]) -> list[Value]:
+    """Observed probes of signals that this process drives without delay, so that they may have changed since the probe.
+
+    Not in designs from SystemVerilog, where a process does not wake itself (IEEE 1800 §9.4.2 has no event while nobody waits).
+    """
+    block = op.parent
+    if not observed or block is None or lw.program.from_frontend():
+        return []
+    region = block.region
+    driven: set[Value] | None = lw.extra.setdefault("driven", {}).get(region)
+    if driven is None:
+        driven = lw.extra["driven"][region] = {
+            base_signal(o.group("signal")[0]) for b in region.blocks for o in b.ops if o.name == "llhd.drv" and no_delay(o.group("time")[0])
+        }
+    return [v for v in observed if isinstance(v.owner, Op) and v.owner.name == "llhd.prb" and v in lw.values and base_signal(v.owner.operands[0]) in driven]
+
+
+def no_delay(time: Value) -> bool:
+    src = time.owner
+    return isinstance(src, Op) and src.name == "llhd.constant_time" and parse_time(src.attrs["value"])[:2] == (0, 0)
 
 
 def refuse_suspension(lw: Lowerer, op: Op) -> None:
@@ -405,7 +473,11 @@ class Watch:
 
 
 _REEVALUATED = ("llhd.prb", "llvm.load")
-_PURE_DIALECTS = ("comb.", "hw.", "arith.", "math.", "index.", "builtin.unrealized_conversion_cast", "llhd.sig.", "seq.", "moore.", "llvm.intr.")
+_PURE_DIALECTS = (
+    *("comb.", "hw.", "arith.", "math.", "index.", "builtin.unrealized_conversion_cast", "llhd.sig.", "seq.", "moore."),
+    *(f"llvm.{n}" for n in ("intr.", "extractvalue", "insertvalue", "getelementptr", "icmp", "fcmp", "zext", "sext", "trunc", "select", "ptrtoint", "inttoptr", "bitcast")),
+    *(f"llvm.{n}" for n in ("and", "or", "xor", "add", "sub", "mul", "shl", "lshr", "ashr", "udiv", "sdiv", "urem", "srem")),
+)
 _IMPURE_INTRINSICS = ("llvm.intr.mem", "llvm.intr.stack", "llvm.intr.lifetime")
 _PURE_LLVM = frozenset(
     f"llvm.{n}"
