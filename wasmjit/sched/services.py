@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wasmjit.runtime import services as library
 from wasmjit.runtime.services import SimFault
 from wasmjit.sched import monitors
+from wasmjit.sched.hdl import SERVICES as HDL
 from wasmjit.sched.postponed import SERVICES as POSTPONED
 from wasmjit.sem.format import compile_spec
 from wasmjit.sem.mir import Service
@@ -148,4 +149,5 @@ BUILTIN: dict[str, Callable[[Any, Any], Callable[..., tuple[Any, ...]]]] = {
     "sim.plusargs.test": _plusargs_test,
     "sim.plusargs.value": _plusargs_value,
     **POSTPONED,
+    **HDL,
 }

@@ -45,8 +45,9 @@ from wasmjit.waves.model import WaveError
 STACK_BYTES = 4 << 20
 RING_BYTES = 1 << 20
 PAGE = 1 << 16
-GUEST_BASE = 1 << 16
-"""First guest address. What lies below holds the control block; a null pointer plus the offset of any field is caught. The first 16 bytes stay zero."""
+GUEST_BASE = 1 << 28
+"""First guest address. What lies below holds only the control block and is never backed by real memory: a null pointer plus the offset of any
+field is caught, and so are small integers taken for pointers. The first 16 guest bytes stay zero."""
 FOREVER = (1 << 64) - 1
 CHUNK = 1 << 40
 """Activations per call of the kernel when nobody wants to look in between."""
@@ -132,7 +133,7 @@ class Simulation:
         self.heap_base = (countdown + 64 + 63) // 64 * 64
         self.engine = Engine("speed", wasm_stack=8 << 20, perfmap=bool(__import__("os").environ.get("WJ_PERF")))
         self.store = self.engine.store()
-        limit = max(self.options.max_memory, self.heap_base + (16 << 20))
+        limit = max(GUEST_BASE + self.options.max_memory, self.heap_base + (16 << 20))
         self.memory = LinearMemory(self.store, self.heap_base + PAGE, min(limit, 4 << 30))
         self.table = Table(self.store, max(1024, 2 * (len(elab.processes) + len(elab.regions))))
         self.sp = Global(self.store, stack_top)

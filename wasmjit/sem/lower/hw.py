@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasmjit.ir import Op
+from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import Layout, layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
@@ -185,13 +185,41 @@ def array_of(lw: Lowerer, t: T.Type, elements: list[list[Val]]) -> Val:
     return lw.x("anew", lay.leaves[0], *[leaf for e in elements for leaf in e], attr=offs)
 
 
-def mem_index(lw: Lowerer, idx: Val | None, count: int) -> Val:
-    """Memory position of hw index `idx` (None: the only element, index of width 0)."""
-    if idx is None:
-        return lw.const(I(1), 0)
+def mem_index(lw: Lowerer, op: Op, n: int, count: int) -> Val:
+    """Memory position that operand `n` (an hw index) of `op` stands for in an array of `count`; `count` or more when it is out of range."""
+    leaves = lw.get(op.operands[n])
+    if not leaves:
+        return lw.const(I(1), 0)  # an index of width 0: the only element
+    idx = leaves[0]
     if count > (1 << idx.ty.size):
         idx = lw.x("zext", I(count.bit_length()), idx)
-    return lw.x("sub", idx.ty, lw.const(idx.ty, (count - 1) & idx.ty.mask), idx)
+    at = lw.x("sub", idx.ty, lw.const(idx.ty, (count - 1) & idx.ty.mask), idx)
+    ok = range_check(op.operands[n]) if count == 1 << idx.ty.size else None
+    if ok is None:
+        return at
+    wide = I(idx.ty.size + 1)
+    return lw.x("mux", wide, lw.one(ok), lw.x("zext", wide, at), lw.const(wide, count))
+
+
+def range_check(index: Value) -> Value | None:
+    """The range check inside of an index, if it is one by circt-verilog: `mux(high bits of i are 0, low bits of i, all ones)`.
+
+    All ones is meant to be out of range, which it is not when the array has 2**width elements: then the check itself must be looked at.
+    """
+    mux = index.owner
+    if not isinstance(mux, Op) or mux.name != "comb.mux":
+        return None
+    ok, low, sentinel = (v.owner for v in mux.operands)
+    width = index.type.width if isinstance(index.type, T.IntType) else 0
+    if not (isinstance(sentinel, Op) and sentinel.name == "hw.constant" and int(sentinel.attrs["value"]) & ((1 << width) - 1) == (1 << width) - 1):
+        return None
+    if not (isinstance(low, Op) and low.name == "comb.extract" and int(low.attrs["lowBit"]) == 0):
+        return None
+    if not (isinstance(ok, Op) and ok.name == "comb.icmp"):
+        return None
+    high = ok.operands[0].owner
+    whole = isinstance(high, Op) and high.name == "comb.extract" and high.operands[0] is low.operands[0] and int(high.attrs["lowBit"]) == width
+    return mux.operands[0] if whole else None
 
 
 def _index(lw: Lowerer, op: Op, n: int) -> Val | None:
@@ -219,7 +247,7 @@ def _array_get(lw: Lowerer, op: Op) -> None:
     t = op.operands[0].type
     elem = layout(t.elem)  # type: ignore[attr-defined]
     img = lw.one(op.operands[0])
-    idx = mem_index(lw, _index(lw, op, 1), t.size)  # type: ignore[attr-defined]
+    idx = mem_index(lw, op, 1, t.size)  # type: ignore[attr-defined]
     lw.set(op.results[0], [lw.x("aget", ty, img, idx, attr=(t.size, elem.size, o)) for ty, o in zip(elem.leaves, elem.offs, strict=True)])  # type: ignore[attr-defined]
 
 
@@ -228,7 +256,7 @@ def _array_inject(lw: Lowerer, op: Op) -> None:
     t = op.operands[0].type
     elem = layout(t.elem)  # type: ignore[attr-defined]
     img = lw.one(op.operands[0])
-    idx = mem_index(lw, _index(lw, op, 1), t.size)  # type: ignore[attr-defined]
+    idx = mem_index(lw, op, 1, t.size)  # type: ignore[attr-defined]
     lw.set(op.results[0], lw.x("aput", img.ty, img, idx, *lw.get(op.operands[2]), attr=(t.size, elem.size, elem.offs)))  # type: ignore[attr-defined]
 
 
