@@ -13,7 +13,9 @@ from wasmjit.ir import Op, Value
 
 def corpus_files(shared: Path) -> list[Path]:
     """All designs that lie unpacked, the two large ones (`.gz`) included."""
-    return sorted(p for part in ("designs", "bench", "conformance") for p in (shared / part).rglob("*") if p.name.endswith((".mlir", ".mlir.gz")))
+    return sorted(
+        p for part in ("designs", "bench", "conformance") for p in (shared / part).rglob("*") if p.name.endswith((".mlir", ".mlir.gz"))
+    )
 
 
 def suite_texts(shared: Path) -> Iterator[tuple[str, bytes]]:

@@ -11,7 +11,7 @@ from types import FrameType
 
 from ir_corpus import corpus_files
 
-from wasmjit.ir import IRError, parse_text
+from wasmjit.ir import IRError, parse_text, print_generic
 
 _TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[%@^#!]?[\w$.-]+|\s+|.', re.DOTALL)
 MAX_SIZE = 60_000
@@ -44,7 +44,30 @@ def mutate(text: str, rng: random.Random) -> str:
         elif kind == 3:
             tokens[i] = tokens[j]
         else:
-            tokens[i] = rng.choice(["{", "}", "(", ")", "<", ">", '"', "%", "@", "^", "!", "#", ":", "-1", "99999999999999999999", "->", "\0", "\udcff", "é", "0x"])
+            tokens[i] = rng.choice(
+                [
+                    "{",
+                    "}",
+                    "(",
+                    ")",
+                    "<",
+                    ">",
+                    '"',
+                    "%",
+                    "@",
+                    "^",
+                    "!",
+                    "#",
+                    ":",
+                    "-1",
+                    "99999999999999999999",
+                    "->",
+                    "\0",
+                    "\udcff",
+                    "é",
+                    "0x",
+                ]
+            )
     return "".join(tokens)
 
 
@@ -57,7 +80,11 @@ def mutation_findings(shared: Path, n: int = 200, seed: int = 1) -> list[str]:
     try:
         for k in range(n):
             path = rng.choice(files)
-            text = mutate(path.read_bytes().decode("utf-8", "surrogateescape"), rng)
+            text = path.read_bytes().decode("utf-8", "surrogateescape")
+            if rng.random() < 0.4:
+                # The generic form goes through other code.
+                text = print_generic(parse_text(text, path.name))
+            text = mutate(text, rng)
             where = f"sample {k} of seed {seed} ({path.name})"
             signal.alarm(SECONDS)
             try:

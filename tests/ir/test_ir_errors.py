@@ -22,15 +22,26 @@ def read_bytes(tmp_path: Path, data: bytes, name: str = "x.mlir") -> str:
 def test_a_message_has_place_line_caret_and_hint() -> None:
     with pytest.raises(IRError) as caught:
         parse_text("hw.module @t(in %a : i8) {\n\t%0 = comb.add %a, %ab : i8\n}\n", "f.mlir").force()
-    assert str(caught.value) == "f.mlir:2:20: error: '%ab' is not defined\n  \t%0 = comb.add %a, %ab : i8\n  \t                  ^\n  hint: did you mean '%a'?"
+    assert (
+        str(caught.value)
+        == "f.mlir:2:20: error: '%ab' is not defined\n  \t%0 = comb.add %a, %ab : i8\n  \t                  ^\n  hint: did you mean '%a'?"
+    )
     assert isinstance(caught.value.diagnostics[0], Diagnostic)
 
 
 def test_several_errors_are_reported_at_once_without_echoes() -> None:
-    text = module("%0 = comb.add %a : i1\n%1 = comb.bogus %0 : i8\n%2 = comb.add %1, %0 : i8\n%3 = comb.extract %a from 9 : (i8) -> i1\n%4 = hw.constant\n%5 = comb.and %4, %zz : i8", "%a: i8")
+    text = module(
+        "%0 = comb.add %a : i1\n%1 = comb.bogus %0 : i8\n%2 = comb.add %1, %0 : i8\n%3 = comb.extract %a from 9 : (i8) -> i1\n%4 = hw.constant\n%5 = comb.and %4, %zz : i8",
+        "%a: i8",
+    )
     found = errors(text)
     assert len(found) == 4, found
-    assert "is used as i1" in found[0] and "unknown operation 'comb.bogus'" in found[1] and "expected a constant" in found[2] and "'%zz'" in found[3]
+    assert (
+        "is used as i1" in found[0]
+        and "unknown operation 'comb.bogus'" in found[1]
+        and "expected a constant" in found[2]
+        and "'%zz'" in found[3]
+    )
 
 
 def test_errors_of_several_bodies_are_collected() -> None:
@@ -103,7 +114,7 @@ def test_missing_file_and_directory(tmp_path: Path) -> None:
         '"t.op"() ({' * 3000 + "}) : () -> ()" * 3000,
         "module {" * 3000 + "}" * 3000,
         "func.func @f(%c: i1) {\n" + "scf.if %c {\n" * 3000 + "}\n" * 3000 + "return\n}",
-        "!a = !b\n!b = !a\n\"t.op\"() : () -> !a",
+        '!a = !b\n!b = !a\n"t.op"() : () -> !a',
         '#a = [#b]\n#b = [#a]\n"t.op"() {k = #a} : () -> ()',
     ],
 )
@@ -140,6 +151,11 @@ def test_any_prefix_of_a_design_is_an_error_or_a_design(cut: int) -> None:
         ('"t.op"(%a) : () -> ()', "1 operands, but 0 types"),
         ('"t.op"() {k = "abc} : () -> ()', "expected"),
         ("llvm.mlir.global internal @x()", "expected ':' and the type"),
+        ('"builtin.module"() : () -> ()', "has 0 regions"),
+        ('"hw.module"() ({\n"hw.output"() : () -> ()\n}) {sym_name = "t"} : () -> ()', "needs the attribute ports"),
+        ('"hw.module"() {sym_name = "t", module_type = !hw.modty<>} : () -> ()', "has 0 regions"),
+        ('%0 = "hw.constant"() {value = "x"} : () -> i8', "wrong kind"),
+        ('%0 = "hw.constant"() : () -> i8', "needs the attribute value"),
         ("hw.module @t(in %a : !hw.struct<a: i1, a: i2>) {\n}", "given twice"),
     ],
 )

@@ -72,7 +72,9 @@ def test_comb_errors(text: str, message: str) -> None:
 
 
 def test_hw_constants() -> None:
-    a, b, c, d = ops("%0 = hw.constant -5 : i8\n%1 = hw.constant true\n%2 = hw.constant 255 : i8 {sv.namehint = \"q\"}\n%3 = hw.constant 0 : i0")
+    a, b, c, d = ops(
+        '%0 = hw.constant -5 : i8\n%1 = hw.constant true\n%2 = hw.constant 255 : i8 {sv.namehint = "q"}\n%3 = hw.constant 0 : i0'
+    )
     assert a.attrs["value"] == -5
     assert b.attrs["value"] is True and b.result.type is I1
     assert c.attrs == {"value": 255, "sv.namehint": "q"}
@@ -132,7 +134,12 @@ def test_hw_module_ports_parameters_and_instance() -> None:
     """
     design = read(text)
     ext = design.symbols["ext"]
-    assert [(d, n, str(t)) for d, n, t, _ in ext.attrs["ports"]] == [("in", "a", "i8"), ("inout", "b", "!hw.inout<i2>"), ("out", "out", "i4"), ("in", "in", "i1")]
+    assert [(d, n, str(t)) for d, n, t, _ in ext.attrs["ports"]] == [
+        ("in", "a", "i8"),
+        ("inout", "b", "!hw.inout<i2>"),
+        ("out", "out", "i4"),
+        ("in", "in", "i1"),
+    ]
     assert [q["name"] for q in ext.attrs["parameters"]] == ["W", "N"]
     assert ext.attrs["parameters"][0]["value"] == 4
     top = design.symbols["top"]
@@ -207,7 +214,9 @@ def test_seq_registers() -> None:
 
 
 def test_generic_register_without_segment_sizes() -> None:
-    (op,) = ops('%0 = "seq.firreg"(%d, %c, %r, %d) <{name = "", isAsync}> : (i8, !seq.clock, i1, i8) -> i8', "%d: i8, %c: !seq.clock, %r: i1")
+    (op,) = ops(
+        '%0 = "seq.firreg"(%d, %c, %r, %d) <{name = "", isAsync}> : (i8, !seq.clock, i1, i8) -> i8', "%d: i8, %c: !seq.clock, %r: i1"
+    )
     assert op.group("reset")[0].name == "r" and op.attrs["isAsync"] is True
 
 
@@ -302,7 +311,13 @@ def test_llhd_projections() -> None:
       %4 = llhd.sig.struct_extract %r["a"] : !llhd.ref<{st}>
     """
     found = ops(text, f"%a: {array}, %b: {st}, %i: i2")
-    assert [str(op.result.type) for op in found[2:]] == ["!llhd.ref<i8>", "!llhd.ref<i8>", "!llhd.ref<!hw.array<2xi8>>", "!llhd.ref<i8>", "!llhd.ref<i1>"]
+    assert [str(op.result.type) for op in found[2:]] == [
+        "!llhd.ref<i8>",
+        "!llhd.ref<i8>",
+        "!llhd.ref<!hw.array<2xi8>>",
+        "!llhd.ref<i8>",
+        "!llhd.ref<i1>",
+    ]
 
 
 def test_llhd_processes_and_wait_groups() -> None:
@@ -399,5 +414,11 @@ def test_hw_triggered_and_types_of_scopes() -> None:
     }
     hw.hierpath private @path [@t::@x]
     """
-    design = read(text + module("hw.triggered posedge %e(%a) : i8 {\n^bb0(%x: i8):\n  %0 = hw.constant 1 : i1\n}".replace("(%a) : i8", "(%a : i8)"), "%a: i8, %e: i1"))
+    design = read(
+        text
+        + module(
+            "hw.triggered posedge %e(%a) : i8 {\n^bb0(%x: i8):\n  %0 = hw.constant 1 : i1\n}".replace("(%a) : i8", "(%a : i8)"),
+            "%a: i8, %e: i1",
+        )
+    )
     assert body_ops(design)[0].attrs["event"] == "posedge"

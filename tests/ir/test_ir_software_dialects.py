@@ -68,7 +68,9 @@ def test_expressions(text: str) -> None:
 
 
 def test_index_arithmetic() -> None:
-    found = ops("%i = index.constant 3\n%0 = index.add %i, %i\n%1 = index.cmp slt(%i, %0)\n%2 = index.sizeof\n%3 = index.bool.constant true")
+    found = ops(
+        "%i = index.constant 3\n%0 = index.add %i, %i\n%1 = index.cmp slt(%i, %0)\n%2 = index.sizeof\n%3 = index.bool.constant true"
+    )
     assert [op.result.type for op in found] == [INDEX, INDEX, I1, INDEX, I1]
 
 
@@ -80,7 +82,9 @@ def test_several_results() -> None:
 
 
 def test_float_constants() -> None:
-    a, b, c, d = ops("%0 = arith.constant 0x7FF0000000000000 : f64\n%1 = arith.constant -1.5e-3 : f32\n%2 = arith.constant 0x7FC00000 : f32\n%3 = arith.constant 1.0E+2 : f64")
+    a, b, c, d = ops(
+        "%0 = arith.constant 0x7FF0000000000000 : f64\n%1 = arith.constant -1.5e-3 : f32\n%2 = arith.constant 0x7FC00000 : f32\n%3 = arith.constant 1.0E+2 : f64"
+    )
     assert a.attrs["value"] == math.inf and b.attrs["value"] == -1.5e-3 and d.attrs["value"] == 100.0
     assert math.isnan(c.attrs["value"])
 
@@ -206,7 +210,10 @@ def test_functions_and_calls() -> None:
         ("cf.br ^nope", "'^nope' is not defined"),
         ("cf.br ^b\n^b(%x: i8):\nreturn", "takes 1 arguments, got 0"),
         ("%t = arith.constant true\ncf.br ^b(%t : i1)\n^b(%x: i8):\nreturn", "argument 0 of ^b is i8"),
-        ("%t = arith.constant true\ncf.cond_br %t, ^b, ^c\n^b:\n%x = arith.constant 1 : i8\ncf.br ^c\n^c:\n%y = arith.addi %x, %x : i8\nreturn", "not defined on every path"),
+        (
+            "%t = arith.constant true\ncf.cond_br %t, ^b, ^c\n^b:\n%x = arith.constant 1 : i8\ncf.br ^c\n^c:\n%y = arith.addi %x, %x : i8\nreturn",
+            "not defined on every path",
+        ),
         ("%t = arith.constant true", "does not end with a terminator"),
         ("return\n%t = arith.constant true", "ends a block"),
         ("%t = arith.constant true\n%t = arith.constant true\nreturn", "defined twice"),

@@ -48,7 +48,7 @@ def attrs_of(text: str) -> dict[str, object]:
         ("dense<1> : tensor<2xf64>", Dense(TensorType((2,), F64), 1.0)),
         ('dense<"0x0102"> : tensor<2xi8>', Dense(TensorType((2,), I8), "0x0102")),
         ("#llvm.zero", Opaque("#llvm.zero")),
-        ('#hw<innerSym@x>', Opaque("#hw<innerSym@x>")),
+        ("#hw<innerSym@x>", Opaque("#hw<innerSym@x>")),
         ('#foo.bar<"a>b", [1, (2)], x -> y>', Opaque('#foo.bar<"a>b", [1, (2)], x -> y>')),
         ("affine_map<(d0) -> (d0 + 1)>", Opaque("affine_map<(d0) -> (d0 + 1)>")),
     ],
@@ -124,9 +124,11 @@ def test_places_of_ops_in_the_text() -> None:
 
 
 def test_modules_implicit_explicit_nested_and_resources() -> None:
-    implicit = parse_text("hw.module @a() {\n}\nhw.module @b() {\n}\n{-#\n  dialect_resources: { builtin: { x: \"0x00}\" } }\n#-}\n")
+    implicit = parse_text('hw.module @a() {\n}\nhw.module @b() {\n}\n{-#\n  dialect_resources: { builtin: { x: "0x00}" } }\n#-}\n')
     assert implicit.root.name == "builtin.module" and list(implicit.symbols) == ["a", "b"]
-    explicit = parse_text('module @top attributes {x = 1 : i32} {\n  hw.module @a() {\n  }\n  builtin.module @inner {\n    hw.module @a() {\n    }\n  }\n}')
+    explicit = parse_text(
+        "module @top attributes {x = 1 : i32} {\n  hw.module @a() {\n  }\n  builtin.module @inner {\n    hw.module @a() {\n    }\n  }\n}"
+    )
     assert explicit.root.attrs == {"sym_name": "top", "x": 1}
     assert list(explicit.symbols) == ["a", "inner"]
     assert verify(explicit, deep=True) == []
@@ -155,7 +157,10 @@ def test_names_of_values() -> None:
 
 
 def test_forward_references_in_module_bodies() -> None:
-    found = ops("%0 = comb.add %1, %2 : i8\n%1 = comb.add %2, %a : i8\n%2 = hw.constant 1 : i8\n%3 = seq.clock_inv %4\n%4 = seq.to_clock %5\n%5 = hw.constant true", "%a: i8")
+    found = ops(
+        "%0 = comb.add %1, %2 : i8\n%1 = comb.add %2, %a : i8\n%2 = hw.constant 1 : i8\n%3 = seq.clock_inv %4\n%4 = seq.to_clock %5\n%5 = hw.constant true",
+        "%a: i8",
+    )
     assert found[0].operands == [found[1].result, found[2].result]
     assert found[3].operands[0] is found[4].result
     assert "is used as i1 before" in errors(module("%0 = comb.add %1, %1 : i1\n%1 = hw.constant 1 : i8"))[0]
@@ -228,7 +233,15 @@ def test_operand_groups_name_what_exists() -> None:
 
 def test_walk_visits_ops_in_text_order() -> None:
     design = parse_text(module("llhd.process {\n%x = hw.constant 1 : i8\nllhd.halt\n}\n%y = hw.constant true"))
-    assert [op.name for op in design.root.walk()] == ["builtin.module", "hw.module", "llhd.process", "hw.constant", "llhd.halt", "hw.constant", "hw.output"]
+    assert [op.name for op in design.root.walk()] == [
+        "builtin.module",
+        "hw.module",
+        "llhd.process",
+        "hw.constant",
+        "llhd.halt",
+        "hw.constant",
+        "hw.output",
+    ]
 
 
 def test_values_and_ops_have_no_dictionaries() -> None:

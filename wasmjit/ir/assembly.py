@@ -1,4 +1,4 @@
-'''The format language of the op tables, and its two compilers: an interpreter of the elements and a one-regex fast path.
+"""The format language of the op tables, and its two compilers: an interpreter of the elements and a one-regex fast path.
 
 A row is one op in the notation of MLIR's ODS `assemblyFormat`:
 
@@ -10,7 +10,7 @@ operand or result. Types not fixed by the text, a `:` or an `=` are the operand'
 
 Elements: `` `lit` ``  `$operand`  `$attr`  `$region`  `$successor`  `type($x)`  `functional-type($a, $b)`  `attr-dict`  `attr-dict-with-keyword`
 `( ... )?`  `( ... ):( ... )?`  `<fn>` (a function of `custom`, called with parser and state).
-'''
+"""
 
 from __future__ import annotations
 
@@ -353,7 +353,9 @@ def _settle(p: Parser, row: _Row, st: OpState, s: _State) -> None:
         inferred = row.infer(_view(row, types), st.attrs)
         if isinstance(inferred, str):
             p.error(inferred, st.pos)
-        for slot, t in zip([r for r in row.results if r.name not in types], inferred if isinstance(inferred, list) else [inferred], strict=True):
+        for slot, t in zip(
+            [r for r in row.results if r.name not in types], inferred if isinstance(inferred, list) else [inferred], strict=True
+        ):
             types[slot.name] = t if isinstance(t, list) else [t]
     for slot in row.results:
         got = types.get(slot.name)
@@ -531,4 +533,22 @@ def fast_path(name: str) -> Callable[[Any], Any]:
     return add
 
 
-__all__ = ["BOOL", "INT", "STR", "SYM", "TYPE", "TYPED", "UNIT", "WORD", "AttrKind", "SymbolRef", "custom", "enum", "fast_path", "new_row_id", "row", "rows", "syntax"]
+__all__ = [
+    "BOOL",
+    "INT",
+    "STR",
+    "SYM",
+    "TYPE",
+    "TYPED",
+    "UNIT",
+    "WORD",
+    "AttrKind",
+    "SymbolRef",
+    "custom",
+    "enum",
+    "fast_path",
+    "new_row_id",
+    "row",
+    "rows",
+    "syntax",
+]

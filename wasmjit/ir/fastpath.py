@@ -97,7 +97,9 @@ class _Builder:
             elif what == "opt":
                 if e[2]:
                     raise _NotSimple
-                if e[1][0][0] == "lit" and any(x[0] in ("fn", "type") or (x[0] == "var" and x[1] in row.attrs and row.attrs[x[1]].kind == "typed") for x in e[1]):
+                if e[1][0][0] == "lit" and any(
+                    x[0] in ("fn", "type") or (x[0] == "var" and x[1] in row.attrs and row.attrs[x[1]].kind == "typed") for x in e[1]
+                ):
                     # A rare clause: where it is present, the rest of the line is no known type text, and the general reader takes over.
                     for x in e[1]:
                         if x[0] == "var" and x[1] not in row.attrs:
@@ -246,7 +248,14 @@ class _Builder:
                 if row.infer is None:
                     raise _NotSimple
                 view = ", ".join(
-                    f"{x.name!r}: " + (f"[v.type for v in v_{x.name}]" if x.kind == "*" else f"(v_{x.name}[0].type if v_{x.name} else None)" if x.kind else f"v_{x.name}.type")
+                    f"{x.name!r}: "
+                    + (
+                        f"[v.type for v in v_{x.name}]"
+                        if x.kind == "*"
+                        else f"(v_{x.name}[0].type if v_{x.name} else None)"
+                        if x.kind
+                        else f"v_{x.name}.type"
+                    )
                     for x in row.operands
                 )
                 out.append(f"    rt = infer({{{view}}}, attrs)")

@@ -284,7 +284,11 @@ class Parser(AttrReader):
         name = st.name
         if reread_op(self, st, pos):
             return
-        hint = "write it in the generic form: \"" + name + '"(operands) {attributes} : (types) -> types; circt-opt --mlir-print-op-generic does so for a whole file'
+        hint = (
+            'write it in the generic form: "'
+            + name
+            + '"(operands) {attributes} : (types) -> types; circt-opt --mlir-print-op-generic does so for a whole file'
+        )
         if "." not in name:
             hint = "operation names have the form dialect.name"
         self.error(f"unknown operation '{name}'", pos, hint)
@@ -311,7 +315,12 @@ class Parser(AttrReader):
                 begin = self.ws()
                 region = self.region(lazy=spec is not None and spec.lazy)
                 # A declaration has an empty region in the generic form, and none in the custom one.
-                if spec is None or "symbol" not in spec.traits or skip_space(self.text, begin + 1) != self.pos - 1:
+                if (
+                    spec is None
+                    or "symbol" not in spec.traits
+                    or spec.name == "builtin.module"
+                    or skip_space(self.text, begin + 1) != self.pos - 1
+                ):
                     st.regions.append(region)
                 if not self.accept(","):
                     break
@@ -337,7 +346,9 @@ class Parser(AttrReader):
             if spec.succ_groups and st.successors and not spec.operands:
                 st.successors = [(st.successors[0][0], st.operands), *st.successors[1:]]
                 st.operands = []
-            elif spec.segmented and (len(st.operands) - sum(1 for g in spec.operands if not g.kind)) % sum(1 for g in spec.operands if g.kind):
+            elif spec.segmented and (len(st.operands) - sum(1 for g in spec.operands if not g.kind)) % sum(
+                1 for g in spec.operands if g.kind
+            ):
                 self.error(f"{st.name} needs the attribute operandSegmentSizes", start)
             return
         if not isinstance(sizes, list) or not all(isinstance(n, int) and n >= 0 for n in sizes) or sum(sizes) != len(st.operands):
@@ -495,7 +506,9 @@ class Parser(AttrReader):
                 zero.results = [Value(arg.type, zero, 0, "")]
                 block.ops.insert(-1, zero)
                 args.append(zero.results[0])
-            text = f"llhd.wait passes {len(args) - len(missing)} values, but ^{target.label} takes {len(args)}; the others are taken as zero"
+            text = (
+                f"llhd.wait passes {len(args) - len(missing)} values, but ^{target.label} takes {len(args)}; the others are taken as zero"
+            )
             warning = self.source.diagnostic(op.text_pos, text, "the front end lost values here; results may differ from the source")
             self.warnings.append(dataclasses.replace(warning, severity="warning"))
 

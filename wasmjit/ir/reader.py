@@ -47,7 +47,9 @@ def decode(data: bytes, name: str) -> str:
         raise IRError([Diagnostic("this is MLIR bytecode, not text", name, hint=hint)])
     for bom, encoding in ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")):
         if data.startswith(bom):
-            raise IRError([Diagnostic(f"the file is encoded in {encoding}; MLIR text is UTF-8", name, hint=f"iconv -f {encoding} -t UTF-8")])
+            raise IRError(
+                [Diagnostic(f"the file is encoded in {encoding}; MLIR text is UTF-8", name, hint=f"iconv -f {encoding} -t UTF-8")]
+            )
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         text = data.decode()

@@ -90,7 +90,7 @@ class Scanner:
             self.error(f"expected '{word}'{self.found()}")
 
     def found(self) -> str:
-        """", got ..." for an error message."""
+        """ ", got ..." for an error message."""
         self.ws()
         if self.pos >= len(self.text):
             return ", got the end of the file"

@@ -64,9 +64,18 @@ class OpSpec:
 SPECS: dict[str, OpSpec] = {}
 """All known ops by full name ("comb.add")."""
 
-ALIASES: dict[str, str] = {"module": "builtin.module", "func": "func.func", "call": "func.call", "return": "func.return", "call_indirect": "func.call_indirect",
-                           "constant": "func.constant", "unrealized_conversion_cast": "builtin.unrealized_conversion_cast",
-                           "cond_br": "cf.cond_br", "br": "cf.br", "assert": "cf.assert"}
+ALIASES: dict[str, str] = {
+    "module": "builtin.module",
+    "func": "func.func",
+    "call": "func.call",
+    "return": "func.return",
+    "call_indirect": "func.call_indirect",
+    "constant": "func.constant",
+    "unrealized_conversion_cast": "builtin.unrealized_conversion_cast",
+    "cond_br": "cf.cond_br",
+    "br": "cf.br",
+    "assert": "cf.assert",
+}
 """Spellings without a dialect prefix."""
 
 

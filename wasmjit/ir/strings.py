@@ -6,7 +6,7 @@ import re
 
 _ESCAPE = re.compile(rb'\\(?:([0-9A-Fa-f]{2})|([nt"\\]))')
 _SYMBOL = re.compile(r"(?:[A-Za-z_$.-][\w$.-]*|[0-9]+)\Z", re.ASCII)
-_PLAIN = re.compile(r'[ !#-\[\]-~]*\Z')
+_PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
 _SIMPLE = {b"n": b"\n", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
 
 

@@ -334,7 +334,9 @@ def top_level(root: Op, verifier: Verifier) -> list[Diagnostic]:
                         name = op.attrs.get("sym_name")
                         if isinstance(name, str) and name:
                             if name in seen:
-                                verifier.report(op, f"symbol @{name} is defined twice", f"the first definition is at line {seen[name].loc.line}")
+                                verifier.report(
+                                    op, f"symbol @{name} is defined twice", f"the first definition is at line {seen[name].loc.line}"
+                                )
                             seen.setdefault(name, op)
                         if op.name == "builtin.module":
                             modules.append(op)

@@ -18,6 +18,7 @@ from wasmjit.ir.types import I1, FloatType, IndexType, IntType, Type, VectorType
 CMPI = "eq ne slt sle sgt sge ult ule ugt uge"
 CMPF = "false oeq ogt oge olt ole one ord ueq ugt uge ult ule une uno true"
 
+
 @custom
 def _overflow(p: Parser, st: OpState, s: Any) -> None:
     """`overflow<nsw, nuw>`."""
@@ -66,6 +67,8 @@ rows(
     _CAST,
     attrs={"nonNeg": UNIT},
 )
+
+
 def _bool_like(types: dict[str, Any], attrs: dict[str, Any]) -> Type:
     t = types["lhs"]
     return VectorType(t.shape, I1) if isinstance(t, VectorType) else I1

@@ -107,8 +107,6 @@ row(
 row("comb.reverse", "input=result", "result", "$input attr-dict `:` type($input)")
 
 
-
-
 @custom
 def _lookup_table(p: Parser, st: OpState, s: Any) -> None:
     st.attrs["lookupTable"] = p.attr()

@@ -75,7 +75,13 @@ def function(p: Parser, st: OpState) -> None:
 
 
 syntax("func.func", traits="isolated symbol", lazy=True, results="")(function)
-row("func.call", "operands*", "results*", "$callee `(` $operands `)` attr-dict `:` functional-type($operands, $results)", attrs={"callee": SYM})
+row(
+    "func.call",
+    "operands*",
+    "results*",
+    "$callee `(` $operands `)` attr-dict `:` functional-type($operands, $results)",
+    attrs={"callee": SYM},
+)
 
 
 @syntax("func.return", "operands*", traits="terminator", results="")

@@ -178,7 +178,13 @@ def _fast_drv(p: Parser, pos: int, start: int, rname: str | None, scope: Any) ->
     except KeyError:
         return None
     st = signal.type
-    if type(st) is not RefType or st.elem is not t or value.type is not t or when.type is not TIME or (cond is not None and operands[3].type is not I1):
+    if (
+        type(st) is not RefType
+        or st.elem is not t
+        or value.type is not t
+        or when.type is not TIME
+        or (cond is not None and operands[3].type is not I1)
+    ):
         return None
     p.pos = m.end()
     return Op("llhd.drv", operands, {}, (), (), start, p.source, p.block)
@@ -390,6 +396,7 @@ row("llhd.current_time", "", "result:time", "attr-dict")
 row("llhd.int_to_time", "input:i64", "result:time", "$input attr-dict")
 row("llhd.time_to_int", "input:time", "result:i64", "$input attr-dict")
 
+
 # Older LLHD: variables and connections.
 @dialect_type("llhd.ptr")
 def _ptr(p: Parser) -> Type:
@@ -398,6 +405,12 @@ def _ptr(p: Parser) -> Type:
 
 
 row("llhd.var", "init", "result", "$init attr-dict `:` type($init)", infer=lambda t, a: RefType(t["init"]))
-row("llhd.load", "pointer", "result", "$pointer attr-dict `:` type($pointer)", infer=lambda t, a: getattr(t["pointer"], "elem", None) or "expected a reference")
+row(
+    "llhd.load",
+    "pointer",
+    "result",
+    "$pointer attr-dict `:` type($pointer)",
+    infer=lambda t, a: getattr(t["pointer"], "elem", None) or "expected a reference",
+)
 row("llhd.store", "pointer value", "", "$pointer `,` $value attr-dict `:` type($pointer)")
 row("llhd.con", "lhs rhs=lhs", "", "$lhs `,` $rhs attr-dict `:` type($lhs)")

@@ -16,7 +16,20 @@ _LINKAGE = (
     "private", "internal", "available_externally", "linkonce", "weak", "common", "appending", "extern_weak", "linkonce_odr", "weak_odr", "external",
 )  # fmt: skip
 _VISIBILITY = ("hidden", "protected", "default")
-_CCONV = ("ccc", "fastcc", "coldcc", "cc_10", "cc_11", "preserve_mostcc", "preserve_allcc", "tailcc", "swiftcc", "swifttailcc", "anyregcc", "ghccc")
+_CCONV = (
+    "ccc",
+    "fastcc",
+    "coldcc",
+    "cc_10",
+    "cc_11",
+    "preserve_mostcc",
+    "preserve_allcc",
+    "tailcc",
+    "swiftcc",
+    "swifttailcc",
+    "anyregcc",
+    "ghccc",
+)
 
 
 def _flags(p: Parser, st: OpState) -> None:

@@ -34,7 +34,13 @@ def _joined(types: Types, attrs: dict[str, Any]) -> Any:
 
 rows("ltl.and ltl.or ltl.intersect", "inputs*", "result", "$inputs attr-dict `:` type($inputs)", infer=_joined)
 row("ltl.concat", "inputs*", "result:sequence", "$inputs attr-dict `:` type($inputs)")
-row("ltl.delay", "input", "result:sequence", "$input `,` $delay (`,` $length)? attr-dict `:` type($input)", attrs={"delay": INT, "length": INT})
+row(
+    "ltl.delay",
+    "input",
+    "result:sequence",
+    "$input `,` $delay (`,` $length)? attr-dict `:` type($input)",
+    attrs={"delay": INT, "length": INT},
+)
 row(
     "ltl.clocked_delay", "clock:i1 input", "result:sequence", "$clock `,` $edge `,` $input `,` $delay (`,` $length)? attr-dict `:` type($input)",
     attrs={"delay": INT, "length": INT, "edge": enum(EDGES)}, normalise=named_edge,
@@ -55,7 +61,12 @@ def _bool_value(p: Parser, st: OpState, s: Any) -> None:
 
 row("ltl.boolean_constant", "", "result:property", "<bool_value> attr-dict", fast=False)
 rows("ltl.not ltl.eventually", "input", "result:property", "$input attr-dict `:` type($input)")
-row("ltl.implication", "antecedent consequent", "result:property", "$antecedent `,` $consequent attr-dict `:` type($antecedent) `,` type($consequent)")
+row(
+    "ltl.implication",
+    "antecedent consequent",
+    "result:property",
+    "$antecedent `,` $consequent attr-dict `:` type($antecedent) `,` type($consequent)",
+)
 row("ltl.until", "input condition", "result:property", "$input `,` $condition attr-dict `:` type($input) `,` type($condition)")
 
 

@@ -16,5 +16,10 @@ rows(
 rows("math.atan2 math.copysign math.ipowi math.powf", "lhs=result rhs=result", "result", "$lhs `,` $rhs " + _FM)
 row("math.fpowi", "lhs rhs", "result=lhs", "$lhs `,` $rhs (`fastmath` <fastmath>)? attr-dict `:` type($lhs) `,` type($rhs)")
 row("math.fma", "a=result b=result c=result", "result", "$a `,` $b `,` $c " + _FM)
-rows("math.isfinite math.isinf math.isnan math.isnormal", "operand", "result:i1", "$operand (`fastmath` <fastmath>)? attr-dict `:` type($operand)")
+rows(
+    "math.isfinite math.isinf math.isnan math.isnormal",
+    "operand",
+    "result:i1",
+    "$operand (`fastmath` <fastmath>)? attr-dict `:` type($operand)",
+)
 row("math.sincos", "operand=sin", "sin cos=sin", "$operand (`fastmath` <fastmath>)? attr-dict `:` type($operand)")

@@ -225,8 +225,6 @@ def _clock_div(p: Parser, st: OpState) -> None:
 # --- memories ----------------------------------------------------------------------------------------------------------
 
 
-
-
 @syntax("seq.firmem", results="memory")
 def _firmem(p: Parser, st: OpState) -> None:
     """`sym @s "name" readLatency, writeLatency, readUnderWrite, writeUnderWrite init {...} prefix "x" : <12 x 42, mask 3>`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wasmjit.ir.assembly import BOOL, INT, STR, SYM, UNIT, custom, row, rows, syntax
-from wasmjit.ir.dialects.hw import port_list, ports_of_modty
+from wasmjit.ir.dialects.hw_module import port_list, ports_of_modty
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.typereader import dialect_type
 from wasmjit.ir.types import CLOCK, I1, I64, TIME, DStringType, FStringType, Type
@@ -33,7 +33,13 @@ def _is_left_aligned(p: Parser, st: OpState, s: Any) -> None:
     st.attrs["isLeftAligned"] = p.attr()
 
 
-row("sim.fmt.hex", "value", "result:fstring", "$value (`,` `isUpper` $isHexUppercase)? " + _PAD + " attr-dict `:` type($value)", attrs=_PAD_ATTRS)
+row(
+    "sim.fmt.hex",
+    "value",
+    "result:fstring",
+    "$value (`,` `isUpper` $isHexUppercase)? " + _PAD + " attr-dict `:` type($value)",
+    attrs=_PAD_ATTRS,
+)
 for _name in ("oct", "bin"):
     row(f"sim.fmt.{_name}", "value", "result:fstring", "$value " + _PAD + " attr-dict `:` type($value)", attrs=_PAD_ATTRS)
 row("sim.fmt.dec", "value", "result:fstring", "$value " + _PAD + " (`signed` $isSigned)? attr-dict `:` type($value)", attrs=_PAD_ATTRS)
@@ -74,7 +80,9 @@ def _either(p: Parser, yes: str, no: str) -> bool:
     p.error(f"expected '{yes}' or '{no}'{p.found()}")
 
 
-row("sim.print", "input:fstring clock:clock condition:i1 stream?:stream", "", "$input `on` $clock `if` $condition (`to` $stream)? attr-dict")
+row(
+    "sim.print", "input:fstring clock:clock condition:i1 stream?:stream", "", "$input `on` $clock `if` $condition (`to` $stream)? attr-dict"
+)
 row("sim.proc.print", "input:fstring stream?:stream", "", "$input (`to` $stream)? attr-dict")
 row("sim.clocked_terminate", "clock:clock condition:i1", "", "$clock `,` $condition `,` <success> `,` <verbose> attr-dict")
 row("sim.clocked_pause", "clock:clock condition:i1", "", "$clock `,` $condition `,` <verbose> attr-dict")
@@ -221,10 +229,25 @@ row(
     attrs={"delayFemtoseconds": INT, "mode": STR, "strength": STR},
 )  # fmt: skip
 row("sim.sample", "signal=value", "value", "$signal (`region` $region)? attr-dict `:` type($value)", attrs={"region": STR})
-row("sim.time", "", "time", "(`unit` $unit)? attr-dict (`:` type($time))?", attrs={"unit": STR}, infer=lambda t, a: TIME, infer_attrs=True, fast=False)
+row(
+    "sim.time",
+    "",
+    "time",
+    "(`unit` $unit)? attr-dict (`:` type($time))?",
+    attrs={"unit": STR},
+    infer=lambda t, a: TIME,
+    infer_attrs=True,
+    fast=False,
+)
 row("sim.cast.signed", "input=result", "result", "$input attr-dict `:` type($result)")
 row("sim.wait_event", "signal:i1", "", "$signal (`edge` $edge)? attr-dict", attrs={"edge": STR})
-row("sim.edge_detect", "current previous=current", "detected:i1", "$current `,` $previous (`edge` $edge)? attr-dict `:` type($current)", attrs={"edge": STR})
+row(
+    "sim.edge_detect",
+    "current previous=current",
+    "detected:i1",
+    "$current `,` $previous (`edge` $edge)? attr-dict `:` type($current)",
+    attrs={"edge": STR},
+)
 row("sim.signal_register", "signal=previous", "previous", "$signal attr-dict `:` type($previous)")
 row("sim.prev", "signal=previous", "previous", "$signal (`delta` $delta)? attr-dict `:` type($previous)", attrs={"delta": INT})
 row("sim.iteration_limit", "", "", "$limit attr-dict", attrs={"limit": INT})
@@ -232,8 +255,16 @@ row("sim.iteration_limit", "", "", "$limit attr-dict", attrs={"limit": INT})
 # --- semaphores, mailboxes, events -------------------------------------------------------------------------------------
 
 row("sim.semaphore.create", "keyCount", "handle:i64", "$keyCount attr-dict `:` type($keyCount)")
-rows("sim.semaphore.get sim.semaphore.put", "handle:i64 keyCount?", "", "$handle (`,` $keyCount `:` type($keyCount))? attr-dict", fast=False)
-row("sim.semaphore.try_get", "handle:i64 keyCount?", "success", "$handle (`,` $keyCount `:` type($keyCount))? attr-dict `->` type($success)", fast=False)
+rows(
+    "sim.semaphore.get sim.semaphore.put", "handle:i64 keyCount?", "", "$handle (`,` $keyCount `:` type($keyCount))? attr-dict", fast=False
+)
+row(
+    "sim.semaphore.try_get",
+    "handle:i64 keyCount?",
+    "success",
+    "$handle (`,` $keyCount `:` type($keyCount))? attr-dict `->` type($success)",
+    fast=False,
+)
 row("sim.mailbox.create", "", "handle", "(`bound` $bound)? attr-dict `:` type($handle)", attrs={"bound": INT})
 row("sim.mailbox.put", "handle:i64 message", "", "$handle `,` $message attr-dict `:` type($message)")
 row("sim.mailbox.try_put", "handle:i64 message", "success", "$handle `,` $message attr-dict `:` type($message) `->` type($success)")

@@ -64,7 +64,13 @@ row("sim.string.get", "str:dstring index:i32", "result:i8", "$str `[` $index `]`
 row("sim.string.int_to_string", "input", "result:dstring", "$input attr-dict `:` type($input)")
 row("sim.string.string_to_int", "input:dstring", "result", "$input attr-dict `:` type($result)")
 row("sim.string.format_to_string", "fmtstring:fstring", "result:dstring", "$fmtstring attr-dict")
-row("sim.string.cmp", "lhs rhs=lhs", "result:i1", "$predicate $lhs `,` $rhs attr-dict `:` type($lhs)", attrs={"predicate": enum("eq ne lt le gt ge")})
+row(
+    "sim.string.cmp",
+    "lhs rhs=lhs",
+    "result:i1",
+    "$predicate $lhs `,` $rhs attr-dict `:` type($lhs)",
+    attrs={"predicate": enum("eq ne lt le gt ge")},
+)
 row("sim.string.compare", "lhs:dstring rhs:dstring", "result:i32", "$lhs `,` $rhs attr-dict")
 rows("sim.string.tolower sim.string.toupper", "input:dstring", "result:dstring", "$input attr-dict")
 
@@ -75,7 +81,14 @@ row("sim.queue.cmp", "lhs rhs=lhs", "result:i1", "$predicate $lhs `,` $rhs attr-
 row("sim.queue.empty", "", "outqueue", "attr-dict `:` type($outqueue)")
 row("sim.queue.size", "queue", "result:i64", "$queue attr-dict `:` type($queue)")
 rows("sim.queue.push_back sim.queue.push_front", "queue element", "outQueue=queue", "$element `into` $queue attr-dict `:` type($queue)")
-rows("sim.queue.pop_back sim.queue.pop_front", "queue", "outQueue popped", "`from` $queue attr-dict `:` type($queue)", infer=_popped, infer_attrs=True)
+rows(
+    "sim.queue.pop_back sim.queue.pop_front",
+    "queue",
+    "outQueue popped",
+    "`from` $queue attr-dict `:` type($queue)",
+    infer=_popped,
+    infer_attrs=True,
+)
 row("sim.queue.delete", "queue index:i32", "outQueue=queue", "`index` $index `of` $queue attr-dict `:` type($queue)")
 row("sim.queue.insert", "queue index:i32 item", "outQueue=queue", "$item `into` $queue `at` $index attr-dict `:` type($queue)")
 row("sim.queue.set", "queue index:i32 item", "outQueue=queue", "$queue `[` $index `]` `=` $item attr-dict `:` type($queue)")
@@ -93,14 +106,34 @@ row("sim.assoc_array.delete", "array index", "outArray=array", "`index` $index `
 row("sim.assoc_array.size", "array", "result:i32", "$array attr-dict `:` type($array)")
 row("sim.assoc_array.cmp", "lhs rhs=lhs", "result:i1", "$predicate $lhs `,` $rhs attr-dict `:` type($lhs)", attrs=_CMP)
 row("sim.assoc_array.exists", "array index", "result:i32", "$index `in` $array attr-dict `:` type($array)")
-rows("sim.assoc_array.first sim.assoc_array.last", "array", "found index", "$array attr-dict `:` type($array)", infer=_found, infer_attrs=True)
-rows("sim.assoc_array.next sim.assoc_array.prev", "array index", "found next", "$array `[` $index `]` attr-dict `:` type($array)", infer=_found, infer_attrs=True)
+rows(
+    "sim.assoc_array.first sim.assoc_array.last",
+    "array",
+    "found index",
+    "$array attr-dict `:` type($array)",
+    infer=_found,
+    infer_attrs=True,
+)
+rows(
+    "sim.assoc_array.next sim.assoc_array.prev",
+    "array index",
+    "found next",
+    "$array `[` $index `]` attr-dict `:` type($array)",
+    infer=_found,
+    infer_attrs=True,
+)
 
 # --- files -------------------------------------------------------------------------------------------------------------
 
 row("sim.get_file", "fileName:fstring", "result:stream", "$fileName attr-dict")
 rows("sim.stdout_stream sim.stderr_stream", "", "result:stream", "attr-dict")
-row("sim.sv.fopen", "fileName:dstring", "fd:i32", "$fileName (`mode` `=` $mode)? attr-dict", attrs={"mode": enum("r w a r_update w_update a_update")})
+row(
+    "sim.sv.fopen",
+    "fileName:dstring",
+    "fd:i32",
+    "$fileName (`mode` `=` $mode)? attr-dict",
+    attrs={"mode": enum("r w a r_update w_update a_update")},
+)
 row("sim.sv.fclose", "fd:i32", "", "$fd attr-dict")
 row("sim.sv.channel_to_output_stream", "channel:i32", "stream:stream", "$channel attr-dict")
 row("sim.sv.fflush_all")

@@ -189,7 +189,14 @@ row("sv.fwrite", "fd:i32 substitutions*", "", _FD, attrs={"format_string": STR},
 row("sv.fflush", "fd?", "", "(`fd` $fd)? attr-dict", fast=False)
 _MSG = "(`(` $substitutions `)` `:` type($substitutions))? attr-dict"
 rows("sv.error sv.warning sv.info", "substitutions*", "", "($message)? " + _MSG, attrs={"message": STR}, fast=False)
-rows("sv.error.procedural sv.warning.procedural sv.info.procedural sv.fatal.procedural", "substitutions*", "", "($message)? " + _MSG, attrs={"message": STR}, fast=False)
+rows(
+    "sv.error.procedural sv.warning.procedural sv.info.procedural sv.fatal.procedural",
+    "substitutions*",
+    "",
+    "($message)? " + _MSG,
+    attrs={"message": STR},
+    fast=False,
+)
 
 
 @syntax("sv.finish sv.stop sv.fatal sv.exit", "substitutions*", results="")

@@ -107,5 +107,3 @@ def _contract(p: Parser, st: OpState) -> None:
         st.operands = p.resolve_all(names, types)
         st.results = types
     st.regions.append(p.region())
-
-
