@@ -17,8 +17,10 @@ from wasmjit.elab.definition import (
     RegisterGroup,
     Sink,
     attr_name,
+    drive_kind,
     is_constant,
     is_pure,
+    root_of,
     walk,
     zero_time,
 )
@@ -58,6 +60,7 @@ class Analyser:
                 d.home[arg] = Slot(off)
                 d.names[name] = (Slot(off), t)
         self.scan()
+        self.find_resolved()
         self.collapse()
         self.attach_drives()
         self.demand()
@@ -167,6 +170,47 @@ class Analyser:
             else:
                 self.d.groups.append(RegisterGroup(clock, edge, reset, [op]))
 
+    # -- nets with several drivers ---------------------------------------------------------------------------------------------------
+
+    def find_resolved(self) -> None:
+        """Drives whose values are resolved with those of other drivers rather than assigned: of nets with strengths or a wired type, of inout ports
+        and what is connected to them, and of four-state signals with nothing but several continuous drives of the whole.
+        """
+        assert self.body is not None
+        drives: dict[Value, list[Op]] = {}
+        for op in self.body.ops:
+            if op.name == "llhd.drv" and "circt.force" not in op.attrs and "circt.release" not in op.attrs and zero_time(op, op.group("time")[0]):
+                drives.setdefault(root_of(op.group("signal")[0]), []).append(op)
+        for root, ops in drives.items():
+            continuous = [op for op in ops if not self.procedural(op)]
+            src = root.owner
+            resolution = src.attrs.get("circt.resolution") if isinstance(src, Op) else None
+            if continuous and (resolution or any("strength0" in op.attrs for op in ops) or self.inout(root) or self.several(root, ops, continuous)):
+                for op in continuous:
+                    self.d.resolved[op] = drive_kind(op, resolution)
+
+    @staticmethod
+    def procedural(drv: Op) -> bool:
+        """Whether a module-level drive carries on what a process yields."""
+        src = drv.group("value")[0].owner
+        return isinstance(src, Op) and src.name == "llhd.process" and not is_pure(src)
+
+    def inout(self, root: Value) -> bool:
+        """Whether a four-state signal is an inout port, or connected to one."""
+        t = root.type
+        if not (isinstance(t, T.RefType) and is_four_state(t.elem)):
+            return False
+        src = root.owner
+        return not isinstance(src, Op) or any(user.name == "hw.instance" for user in self.ref_uses.get(root, []))
+
+    def several(self, root: Value, ops: list[Op], continuous: list[Op]) -> bool:
+        t = root.type
+        if len(ops) < 2 or len(continuous) != len(ops) or not (isinstance(t, T.RefType) and is_four_state(t.elem)):
+            return False
+        if any(op.group("enable") or op.group("signal")[0] is not root or isinstance(op.group("value")[0].owner, Op) and op.group("value")[0].owner.name in REGISTER_OPS for op in ops):  # type: ignore[union-attr]
+            return False
+        return all(user.name in ("llhd.prb", "hw.instance") or user in ops for user in self.ref_uses.get(root, []))
+
     # -- pass 2: a signal with one continuous driver is that driver's value -----------------------------------------------------------
 
     def collapse(self) -> None:
@@ -185,7 +229,7 @@ class Analyser:
                 continue
             drv = drives[0]
             value = drv.group("value")[0]
-            if drv.group("enable") or "strength0" in drv.attrs or "circt.force" in drv.attrs or "circt.release" in drv.attrs or not zero_time(drv, drv.group("time")[0]):
+            if drv.group("enable") or drv in d.resolved or "circt.force" in drv.attrs or "circt.release" in drv.attrs or not zero_time(drv, drv.group("time")[0]):
                 continue
             src = value.owner
             if isinstance(src, Op) and src.name == "llhd.process" and not is_pure(src):
@@ -248,7 +292,7 @@ class Analyser:
             value, enable = op.group("value")[0], op.group("enable")
             src = value.owner
             same = isinstance(src, Op) and src.name == "llhd.process" and not is_pure(src) and all(e.owner is src or is_constant(e, self.const) for e in enable)
-            if same and is_constant(op.group("time")[0], self.const) and "strength0" not in op.attrs:
+            if same and is_constant(op.group("time")[0], self.const) and op not in d.resolved:
                 assert isinstance(src, Op)
                 d.process_drives.setdefault(src, []).append(op)
             else:
@@ -371,6 +415,13 @@ class Analyser:
                 if src.name != "llhd.prb":
                     stack.extend(src.operands)
         return len(seen)
+
+
+def is_four_state(t: T.Type) -> bool:
+    """Whether a type consists of four-state vectors (structs of them included)."""
+    if not isinstance(t, T.StructType):
+        return False
+    return [n for n, _ in t.fields] == ["value", "unknown"] or bool(t.fields) and all(is_four_state(f) for _, f in t.fields)
 
 
 def analyse(name: str, op: Op) -> Definition:

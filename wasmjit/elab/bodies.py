@@ -13,7 +13,7 @@ from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Program, Unsupported
 from wasmjit.sem.lower.llhd import drive_op, drive_signal, ref_of, set_ref
 from wasmjit.sem.lower.observe import Evaluation, lower_clocks, lower_sample
-from wasmjit.sem.lower.refs import NetRef, Own, Ref, const_time, drive, store_now
+from wasmjit.sem.lower.refs import PART, NetRef, Own, Ref, const_time, drive, piece_of, pointer, store_now
 from wasmjit.sem.lower.seq import lower_group, power_up
 from wasmjit.sem.lower.sim import captured_values
 from wasmjit.sem.mir import BOOL, I32, Body, I, Val
@@ -230,18 +230,11 @@ def lower_region(d: Definition, program: Program, sinks: list[Sink], number: int
     return RegionDef(lw.finish(), sorted(scope.inputs, key=repr), outputs, False, key)
 
 
-def drive_sink(lw: Lowerer, d: Definition, s: Sink) -> list[NetRef]:
-    """A continuous drive acts when its value or enable differs from the last time (and at the start)."""
-    op = s.op
-    assert op is not None
-    value, enable = op.group("value")[0], op.group("enable")
-    leaves = lw.get(value)
-    lay = lw.lay(value)
-    watched = [*leaves, *(lw.one(e) for e in enable)]
+def on_change(lw: Lowerer, d: Definition, watched: list[Val]) -> mir.Block:
+    """Enter a block that runs when one of the values differs from the last time, and at the start; returns the block where control joins again."""
     ctx = lw.x("ctx", I32)
     started = d.cell(1)
-    fresh = lw.x("icmp", BOOL, lw.x("ldt", I(8), ctx, attr=started), lw.const(I(8), 0), attr="eq")
-    changed = fresh
+    changed = lw.x("icmp", BOOL, lw.x("ldt", I(8), ctx, attr=started), lw.const(I(8), 0), attr="eq")
     cells = []
     for v in watched:
         off = d.cell(v.ty.nbytes)
@@ -250,24 +243,71 @@ def drive_sink(lw: Lowerer, d: Definition, s: Sink) -> list[NetRef]:
         ne = lw.x("icmp", BOOL, old, v, attr="ne") if v.ty.kind != "f" else lw.x("fcmp", BOOL, old, v, attr="une")
         changed = lw.x("or", BOOL, changed, ne)
     act, done = lw.new_block(), lw.new_block()
-    ref = ref_of(lw, op.group("signal")[0])
-    time = lw.get(op.group("time")[0])
-    en = lw.one(enable[0]) if enable else None
     lw.b.terminate(mir.CondBr(changed, act, (), done, ()))
     lw.b.set_block(act)
     ctx = lw.x("ctx", I32)
     lw.do("stt", ctx, lw.const(I(8), 1), attr=started)
     for v, off in zip(watched, cells, strict=True):
         lw.do("stt", ctx, v, attr=off)
-    if en is not None:
-        go = lw.new_block()
-        lw.b.terminate(mir.CondBr(en, go, (), done, ()))
-        lw.b.set_block(go)
-    drive(lw, ref, lay, leaves, (time[0], time[1], time[2]))
+    return done
+
+
+def drive_sink(lw: Lowerer, d: Definition, s: Sink) -> list[NetRef]:
+    """A continuous drive acts when its value or enable differs from the last time (and at the start)."""
+    op = s.op
+    assert op is not None
+    value, enable = op.group("value")[0], op.group("enable")
+    leaves = lw.get(value)
+    lay = lw.lay(value)
+    ref = ref_of(lw, op.group("signal")[0])
+    time = lw.get(op.group("time")[0])
+    en = lw.one(enable[0]) if enable else None
+    done = on_change(lw, d, [*leaves, *(lw.one(e) for e in enable)])
+    if op in d.resolved and ref.valid is None and all(ty.kind == "i" for ty in lay.leaves):
+        contribute(lw, d, ref, value.type, leaves, en, d.resolved[op])
+    else:
+        if en is not None:
+            go = lw.new_block()
+            lw.b.terminate(mir.CondBr(en, go, (), done, ()))
+            lw.b.set_block(go)
+        drive(lw, ref, lay, leaves, (time[0], time[1], time[2]))
     lw.goto(done)
     lw.b.set_block(done)
     immediate = const_time((time[0], time[1], time[2]))
     return [ref.net] if ref.net is not None and immediate is not None and immediate[:2] == (0, 0) else []
+
+
+def contribute(lw: Lowerer, d: Definition, ref: Ref, t: T.Type, leaves: Leaves, enable: Val | None, kind: int) -> None:
+    """One of several drivers of a net: its bits go into its records (`sched/kernel/resolve.py`); a disabled drive contributes z."""
+    ptr, bit = pointer(lw, ref)
+    first = lw.x("and", I32, bit, lw.i32(PART - 1)) if ref.bit is not None else lw.i32(0)
+    for at, unknown_at in four_state_pairs(t):
+        v = leaves[at]
+        u = leaves[unknown_at] if unknown_at is not None else lw.zero(v.ty)
+        if enable is not None:
+            ones = lw.const(v.ty, v.ty.mask)
+            v, u = lw.x("mux", v.ty, enable, v, ones), lw.x("mux", u.ty, enable, u, ones)
+        offs = layout(t).offs
+        offsets = offs[at] | (offs[unknown_at] if unknown_at is not None else 0xFFFFFFFF) << 32
+        for low in range(0, v.ty.size, 64):
+            n = min(64, v.ty.size - low)
+            span = lw.x("or", I32, lw.x("add", I32, first, lw.i32(low)), lw.i32(n << 16))
+            cell = lw.x("add", I32, lw.x("ctx", I32), lw.i32(d.cell(4)))
+            lw.do("rt", cell, ptr, lw.i64(offsets), span, lw.i32(kind), piece_of(lw, v, low, n), piece_of(lw, u, low, n), attr="k_contribute")
+
+
+def four_state_pairs(t: T.Type) -> list[tuple[int, int | None]]:
+    """(value leaf, unknown leaf) of every vector inside a type; None for the unknown leaf of two-state ones."""
+    if not isinstance(t, T.StructType):
+        return [(i, None) for i in range(len(layout(t).leaves))]
+    if [n for n, _ in t.fields] == ["value", "unknown"]:
+        return [(0, 1)]
+    out: list[tuple[int, int | None]] = []
+    pos = 0
+    for _, f in t.fields:
+        out += [(pos + a, pos + b if b is not None else None) for a, b in four_state_pairs(f)]
+        pos += len(layout(f).leaves)
+    return out
 
 
 # -- registers ---------------------------------------------------------------------------------------------------------------------------------

@@ -174,6 +174,8 @@ class Definition:
         self.init_images: dict[int, bytes] = {}
         self.shadows: dict[Value, int] = {}
         self.opened: dict[int, Own] = {}
+        self.resolved: dict[Op, int] = {}
+        """Drives that are one of several drivers of a net, with their strengths (see `drive_kind`)."""
         self.plan = Plan(self)
 
     def slot(self, t: T.Type) -> int:
@@ -252,6 +254,24 @@ def zero_time(op: Op, value: Value) -> bool:
         fs, d, _ = parse_time(src.attrs["value"])
         return fs == 0 and d == 0
     return False
+
+
+STRENGTHS = {"highz": 0, "small": 1, "medium": 2, "weak": 3, "large": 4, "pull": 5, "strong": 6, "supply": 7}
+"""Drive and charge strengths, IEEE 1800 Table 28-7."""
+WIRED = {"wired_and": 1, "wired_or": 2}
+
+
+def drive_kind(op: Op, resolution: object) -> int:
+    """Strengths of 0 and 1 of a drive and the kind of net, as `k_contribute` takes them."""
+    s0, s1 = (STRENGTHS.get(str(op.attrs.get(name, "strong")), 6) for name in ("strength0", "strength1"))
+    return s0 | s1 << 3 | WIRED.get(str(resolution), 0) << 6
+
+
+def root_of(ref: Value) -> Value:
+    """The signal or port that a reference is a part of."""
+    while isinstance(ref.owner, Op) and ref.owner.name.startswith("llhd.sig."):
+        ref = ref.owner.operands[0]
+    return ref
 
 
 def attr_name(op: Op) -> str:

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from wasmjit.sched.kernel import apply, force, heap, loop, monitor, nets, process, queues, refs, sync, trace, waits, wheel
+from wasmjit.sched.kernel import apply, force, heap, loop, monitor, nets, process, queues, refs, resolve, sync, trace, waits, wheel
 
-MODULES: tuple[ModuleType, ...] = (heap, wheel, waits, queues, nets, force, apply, trace, process, refs, sync, monitor, loop)
+MODULES: tuple[ModuleType, ...] = (heap, wheel, waits, queues, nets, force, apply, trace, process, refs, resolve, sync, monitor, loop)

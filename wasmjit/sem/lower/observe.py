@@ -206,6 +206,12 @@ class Evaluation:
     def run(self) -> None:
         lw = self.lw
         ticks = load(lw, self.g.pending, BYTE)
+        act, idle = lw.new_block(), lw.new_block()
+        # Every region is evaluated once at the start.
+        lw.b.terminate(mir.CondBr(lw.x("icmp", BOOL, ticks, lw.const(BYTE, 0), attr="ne"), act, (), idle, ()))
+        lw.b.set_block(idle)
+        lw.b.terminate(mir.Ret(()))
+        lw.b.set_block(act)
         self.ticks = {(c.key, c.edge): lw.x("extract", BOOL, ticks, attr=i) for i, c in enumerate(self.g.clocks)}
         store(lw, self.g.pending, lw.const(BYTE, 0))
         for c in self.g.checks:
