@@ -311,6 +311,8 @@ def read_json(path: Path) -> Any:
 def _alive(pid: Any) -> bool:
     if not isinstance(pid, int) or pid <= 0:
         return False
+    if os.name == "nt":
+        return True  # there os.kill would end the process instead of asking for it
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -285,3 +285,19 @@ def test_equal_runs_say_so(page: Any) -> None:
     run = page.server.ids["sha_compile"]
     page.open(f"compare/{run}/{run}", "wave-canvas")
     assert "equal over the whole run" in page.text("diff-summary")
+
+
+def test_keys_work_without_a_click_into_the_waves_but_not_while_typing(wave: Any) -> None:
+    wave.js("document.activeElement.blur()")
+    wave.keys("+")
+    wave.until(lambda: model(wave, "model.span") < model(wave, "model.end - model.begin"))
+    wave.keys("f")
+    wave.until(lambda: model(wave, "model.span") == model(wave, "model.end - model.begin"))
+    wave.find("signal-search").send_keys("+")
+    assert model(wave, "model.span") == model(wave, "model.end - model.begin")
+
+
+def test_a_link_with_signals_of_another_design_keeps_what_it_can(page: Any) -> None:
+    page.open(f"run/{page.server.ids['sha_compile']}/waves?rows=" + '["tb.clk","gone.away"]'.replace('"', "%22"), "wave-canvas")
+    page.expect_text("toast", "1 signals of the link are not in this run")
+    assert paths(page) == ["tb.clk"]

@@ -34,7 +34,7 @@ from typing import Any, Self
 SCHEMA_VERSION = 1
 
 #: Fields of run.json. `status` is running | finished | aborted; `verdict` is pass | fail | limit | error | different | running;
-#: times are fs of simulation and ms of wall clock; `tier_mix` maps tier name -> share of process run time (0..1).
+#: `pair` is the id of the run of the other mode in a parity run; times are fs of simulation and ms of wall clock; `tier_mix` maps tier name -> share of process run time (0..1).
 RUN_FIELDS = (
     "schema_version", "id", "kind", "design", "design_path", "top", "mode", "status", "verdict", "exit_code", "created", "finished",
     "final_time_fs", "run_wall_ms", "total_wall_ms", "compiles_total", "deopts_total", "tier_mix", "coverage", "commit", "argv", "pid",

@@ -37,7 +37,7 @@ export function Burndown({ query }) {
     ${data.allow.errors.map(text => html`<${ErrorBox} error=${{ message: 'The allow-list cannot be read; nothing is allowed', hint: text }} />`)}
     ${!data.runs ? html`<${Empty} title="No compiled runs yet"><p>The burn-down counts deopts of recorded runs in compile mode.</p></${Empty}>` : html`
     <div class="card trend" style="flex:none"><header><h2>Deopts ${by === 'commit' ? 'per commit' : by === 'date' ? 'per day' : 'per run'}</h2><span class="dim">the last run of each design counts</span><span class="spring"></span><${ChartLegend} series=${series} /></header>
-      <${Chart} series=${series} range=${[0, Math.max(1, data.trend.length - 1)]} formatY=${value => formatCount(value)} xTicks=${ticks} label="Deopts over time" testid="trend" marks /></div>
+      <${Chart} series=${series} range=${[0, Math.max(1, data.trend.length - 1)]} formatY=${value => formatCount(value)} whole xTicks=${ticks} label="Deopts over time" testid="trend" marks /></div>
     <div class="card" style="flex:none"><header><h2>Causes</h2><span class="dim">${formatCount(total)} records in ${formatCount(data.runs)} runs</span><span class="spring"></span>
         <${Toggle} testid="burndown-state" value=${state} options=${[['', 'all'], ['open', 'open'], ['partly allowed', 'partly'], ['allowed', 'allowed']]} onChange=${setState} /></header>
       ${causes.length ? html`<div class="tablewrap" style="border:0"><table data-testid="burndown-causes"><thead><tr><th class="num">Count</th><th>Cause</th><th>Allow-list</th><th class="num">Runs</th><th class="num">Cost</th><th>Designs</th><th>Processes most often</th><th>Last seen</th></tr></thead><tbody>

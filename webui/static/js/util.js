@@ -57,6 +57,16 @@ export function ticks(begin, end, width, format, spacing = 110) {
 }
 
 export const axisTime = end => (value, step) => formatTime(value, Math.max(0, Math.ceil(-Math.log10(step / unitFor(end)[1]) - 1e-9)), end);
+/** Ticks of a time axis. Far from zero and zoomed in, labels are distances from the first tick, which alone says the whole time. */
+export function timeTicks(begin, end, width, spacing = 110) {
+  const reach = Math.max(Math.abs(begin), Math.abs(end));
+  const marks = ticks(begin, end, width, axisTime(reach), spacing);
+  if (marks.length < 2 || Math.log10(unitFor(reach)[1] / (marks[1].value - marks[0].value)) <= 5) return marks;
+  const base = marks[0].value;
+  const step = marks[1].value - base;
+  return marks.map((mark, n) => ({ ...mark, label: n ? `+${formatTime(n * step, 3)}` : formatTime(base, 12) }));
+}
+
 export const axisNs = value => formatNs(value, 1);
 
 export function debounce(call, ms) {

@@ -2,8 +2,8 @@
 import { html, useEffect, useRef } from '../lib.js';
 import { css, prepareCanvas, ticks } from '../util.js';
 
-/** series: [{label, colour (CSS variable), points: [[x, y]], dash?}]; formats for the axes; `cursor` an x or null. */
-export function Chart({ series, range, formatX, formatY, cursor = null, label, testid, marks = false, xTicks = null }) {
+/** `whole`: the values are counts. series: [{label, colour (CSS variable), points: [[x, y]], dash?}]; formats for the axes; `cursor` an x or null. */
+export function Chart({ series, range, formatX, formatY, cursor = null, label, testid, marks = false, xTicks = null, whole = false }) {
   const canvas = useRef();
   const draw = () => {
     if (!canvas.current?.isConnected) return;
@@ -13,7 +13,7 @@ export function Chart({ series, range, formatX, formatY, cursor = null, label, t
     const font = '12px system-ui, Lato, "DejaVu Sans", sans-serif';
     context.font = font;
     context.textBaseline = 'middle';
-    const most = Math.max(1e-9, ...series.flatMap(one => one.points.map(point => point[1])));
+    const most = Math.max(whole ? 4 : 1, ...series.flatMap(one => one.points.map(point => point[1]))); // counts have no ticks between numbers
     const rows = ticks(0, most, height - top - bottom, formatY, 34);
     const left = 14 + Math.max(20, ...rows.map(row => context.measureText(row.label).width));
     const right = 14;

@@ -1,6 +1,6 @@
 // The swim lanes: one line per process coloured by tier, with a mark per compile, install, deopt, bailout and evict.
 import { html, useEffect, useRef, useState } from '../lib.js';
-import { axisNs, axisTime, css, formatNs, formatTime, prepareCanvas, ticks } from '../util.js';
+import { axisNs, clamp, css, formatNs, formatTime, prepareCanvas, ticks, timeTicks } from '../util.js';
 import { at } from './model.js';
 
 const LANE = 24;
@@ -58,9 +58,8 @@ export function Lanes({ rows, view, axis, cursor, chosen, pick, select, open, to
     const x = value => ((value - begin) / (end - begin)) * width;
     context.font = '12px system-ui, Lato, "DejaVu Sans", sans-serif';
     context.textBaseline = 'middle';
-    const format = axis === 'sim' ? axisTime(end) : axisNs;
     let free = 0;
-    for (const tick of ticks(begin, end, width, format)) {
+    for (const tick of axis === 'sim' ? timeTicks(begin, end, width) : ticks(begin, end, width, axisNs)) {
       const left = Math.round(x(tick.value));
       context.fillStyle = colours.line;
       context.fillRect(left, AXIS - 6, 1, height);
@@ -94,7 +93,7 @@ export function Lanes({ rows, view, axis, cursor, chosen, pick, select, open, to
           const left = x(at(event, axis));
           if (left <= -6 || left >= width + 6 || last[event.kind] === Math.round(left)) continue;
           last[event.kind] = Math.round(left);
-          mark(context, event.kind, left, top + LANE / 2, colours);
+          mark(context, event.kind, clamp(left, 5, width - 5), top + LANE / 2, colours);
         }
       }
     });

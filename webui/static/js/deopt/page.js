@@ -44,7 +44,7 @@ function initialRanges(query, timeline) {
 
 function Triage({ id, run, data, query }) {
   const { timeline, records, reasons } = data;
-  const [axis, setAxis] = useState('sim');
+  const [axis, setAxis] = useState(timeline.end_fs > 0 ? 'sim' : 'wall'); // a run may be over before time moves
   const [ranges, setRanges] = useState(() => initialRanges(query, timeline));
   const [process, setProcess] = useState(query.p ? Number(query.p) : null);
   const [cause, setCause] = useState(null);
@@ -115,9 +115,9 @@ function Triage({ id, run, data, query }) {
     ${seq !== null && html`<${Detail} id=${id} seq=${seq} run=${run} close=${() => setSeq(null)} step=${step} />`}
     <div class="columns">
       <div class="card curves"><header><h2>Compiles and deopts so far</h2><span class="spring"></span><${ChartLegend} series=${counted} /></header>
-        <${Chart} series=${counted} range=${view} formatX=${formatX} formatY=${value => formatCount(value)} cursor=${cursor} label="Cumulative compiles and deopts" testid="curve-counts" /></div>
+        <${Chart} series=${counted} range=${view} formatX=${formatX} formatY=${value => formatCount(value)} whole cursor=${cursor} label="Cumulative compiles and deopts" testid="curve-counts" /></div>
       <div class="card curves"><header><h2>Time per tier so far</h2><span class="spring"></span><${ChartLegend} series=${timed} /></header>
-        <${Chart} series=${timed} range=${view} formatX=${formatX} formatY=${axisNs} cursor=${cursor} label="Cumulative time per tier" testid="curve-tiers" /></div>
+        ${timed.every(one => !one.points[one.points.length - 1][1]) ? html`<${Empty} title="No time per tier recorded here" />` : html`<${Chart} series=${timed} range=${view} formatX=${formatX} formatY=${axisNs} cursor=${cursor} label="Cumulative time per tier" testid="curve-tiers" />`}</div>
     </div>
     <div class="card"><header><h2>Causes</h2><span class="dim" data-testid="cause-count">${formatCount(inRange.length)} records in ${formatCount(causes.length)} causes</span></header>
       ${causes.length ? html`<div class="scroll"><table class="reasons-table" data-testid="causes"><thead><tr><th class="num">Count</th><th>Cause</th><th class="num">Cost</th><th>Why, and what to do</th></tr></thead><tbody>

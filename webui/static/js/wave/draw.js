@@ -1,5 +1,5 @@
 // Draws the waveform canvas: axis, rows, cursor, markers. One pass per frame over what the window shows, nothing else.
-import { axisTime, css, formatTime, ticks, upperBound } from '../util.js';
+import { css, formatTime, timeTicks, upperBound } from '../util.js';
 import { COLOURS } from './model.js';
 import { DENSE_X, bitOf, format, isDense, stateOf } from './values.js';
 
@@ -25,7 +25,7 @@ export function drawWaves(context, width, height, model, state) {
   const view = { t0: model.t0, t1: model.t1, scale, width, x: t => (t - model.t0) * scale };
 
   context.fillStyle = theme.grid;
-  const marks = ticks(model.t0, model.t1, width, axisTime(Math.max(Math.abs(model.t0), Math.abs(model.t1))), 130);
+  const marks = timeTicks(model.t0, model.t1, width, 130);
   for (const mark of marks) context.fillRect(Math.round(view.x(mark.value)), AXIS, 1, height - AXIS);
 
   context.save();

@@ -8,7 +8,7 @@ import { formatTime } from '../util.js';
 const SIGNALS = 'application/x-wasmjit-signals';
 const ROWS = 'application/x-wasmjit-rows';
 
-export function RowArea({ controller, onKey, twoNames }) {
+export function RowArea({ controller, twoNames }) {
   const { model } = controller;
   const [, redraw] = useState(0);
   const [dropAt, setDropAt] = useState(undefined);
@@ -71,7 +71,7 @@ export function RowArea({ controller, onKey, twoNames }) {
     const range = row.type === 'signal' && row.width > 1 && row.kind === 'bits' ? `[${row.left ?? row.width - 1}:${row.right ?? 0}]` : '';
     return html`<span class="n">${row.label || row.name || (row.type === 'divider' ? '' : '')}<span class="dim">${range}</span></span>`;
   };
-  return html`<div class="rows" tabIndex="0" ref=${box} onScroll=${() => controller.draw()} onKeyDown=${onKey} data-testid="rows" aria-label="Waveforms">
+  return html`<div class="rows" tabIndex="0" ref=${box} onScroll=${() => controller.draw()} data-testid="rows" aria-label="Waveforms">
     <div class="inner">
       <div class="names" style=${{ minHeight: `${items.height + 60}px` }} onDragOver=${event => over(event, null)} onDrop=${event => drop(event)} onDragLeave=${() => setDropAt(undefined)}>
         <div class="axis">${items.length ? 'Signal' : ''}</div>

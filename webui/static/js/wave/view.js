@@ -112,7 +112,9 @@ export function WaveView({ controller, title, sidePanel }) {
   };
   const list = useMemo(() => commands(controller, ui), [controller, side, log]);
   const onKey = event => {
-    if (event.target.tagName === 'INPUT') return;
+    // Keys work wherever the focus is, except where they type or press something.
+    const { tagName } = event.target;
+    if (dialog || event.defaultPrevented || ['INPUT', 'SELECT', 'TEXTAREA'].includes(tagName) || (tagName === 'BUTTON' && [' ', 'Enter'].includes(event.key))) return;
     const name = keyName(event);
     if (name === ' ' || name === 'Ctrl+k') { event.preventDefault(); setDialog('palette'); return; }
     const command = list.find(item => item[1] && item[1].toLowerCase() === name.toLowerCase() && (item[1].length > 1 || item[1] === name));
@@ -121,9 +123,16 @@ export function WaveView({ controller, title, sidePanel }) {
     event.stopPropagation();
     command[2]();
   };
+  const keys = useRef(onKey);
+  keys.current = onKey;
+  useEffect(() => {
+    const listen = event => keys.current(event);
+    addEventListener('keydown', listen);
+    return () => removeEventListener('keydown', listen);
+  }, []);
   const row = model.selected.size ? model.current() : null;
   const markers = Object.entries(model.markers);
-  return html`<section class="wave" data-testid="wave" onKeyDown=${onKey}>
+  return html`<section class="wave" data-testid="wave">
     <div class="toolbar">
       <button class="icon" title="Signal tree (s)" aria-label="Signal tree" aria-pressed=${side} onClick=${ui.toggleTree} data-testid="toggle-tree">☰</button>
       <button class="icon" title="Zoom in (+)" aria-label="Zoom in" onClick=${() => model.zoom(0.5, model.cursor ?? undefined)} data-testid="zoom-in">+</button>
@@ -161,7 +170,7 @@ export function WaveView({ controller, title, sidePanel }) {
       <div class="view">
         ${timeline && html`<${JitLane} controller=${controller} timeline=${timeline} />`}
         ${two && html`<${DiffBand} controller=${controller} />`}
-        <${RowArea} controller=${controller} onKey=${() => {}} twoNames=${two} />
+        <${RowArea} controller=${controller} twoNames=${two} />
         ${!model.rows.length && html`<div class="hint empty" data-testid="no-rows"><h3>No signals shown</h3><div>Double-click signals in the tree, drag them here, or press <kbd>/</kbd> to search.</div></div>`}
         <${Minimap} controller=${controller} />
         <div class="statusbar" data-testid="status">
