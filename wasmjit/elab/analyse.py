@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from wasmjit.elab.combinational import is_combinational
 from wasmjit.elab.definition import (
     ASSERTIONS,
@@ -24,6 +26,7 @@ from wasmjit.elab.definition import (
     walk,
     zero_time,
 )
+from wasmjit.elab.objects import Field, allocation, field_of, fixed, points_to_object, ties
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import UnsupportedType
@@ -56,11 +59,12 @@ class Analyser:
             if direction != "out":
                 arg = next(args)
                 off = d.slot(t.elem if isinstance(t, T.RefType) else t)
-                d.inputs[name] = off
+                d.inputs[unique(name, d.inputs)] = off
                 d.home[arg] = Slot(off)
-                d.names[name] = (Slot(off), t)
+                d.names.setdefault(name, (Slot(off), t))
         self.scan()
         self.find_resolved()
+        self.continuous_stores()
         self.collapse()
         self.attach_drives()
         self.demand()
@@ -126,6 +130,8 @@ class Analyser:
             pass
         elif name == "llhd.global_signal":
             raise Unsupported(op, "llhd.global_signal inside of a module")
+        elif (size := allocation(op)) is not None:
+            d.objects[op.results[0]] = d.net(T.LLVMArrayType((size + 7) // 8, T.IntType(64)), "", "object")
         else:
             d.init_ops.append(op)
             for r in op.results:
@@ -140,7 +146,9 @@ class Analyser:
             off = d.slot(r.type)
             outputs[str(name)] = off
             d.home[r] = Slot(off)
-        inputs = dict(zip([str(n) for n in op.attrs["argNames"]], op.operands, strict=True))
+        inputs: dict[str, Value] = {}
+        for name, v in zip(op.attrs["argNames"], op.operands, strict=True):
+            inputs[unique(str(name), inputs)] = v
         d.children.append(Child(op, op.attrs["moduleName"].name, str(op.attrs["instanceName"]), inputs, outputs))
 
     def register(self, op: Op) -> None:
@@ -169,6 +177,38 @@ class Analyser:
                     break
             else:
                 self.d.groups.append(RegisterGroup(clock, edge, reset, [op]))
+
+    # -- interfaces ------------------------------------------------------------------------------------------------------------------
+
+    def continuous_stores(self) -> None:
+        """Stores into interfaces whose value can change become continuous assignments; those to a field tied to a net, drivers of the net."""
+        assert self.body is not None
+        d = self.d
+        memo: dict[Value, bool] = {}
+        stores = [op for op in d.init_ops if op.name == "llvm.store" and points_to_object(op.operands[1], d)]
+        if not stores:
+            return
+        fields: dict[Field, list[Op]] = {}
+        for op in stores:
+            field = field_of(op.operands[1])
+            if field is not None:
+                fields.setdefault(field, []).append(op)
+        assigned: set[Op] = set()
+        for tie in ties(self.body.ops, d.processes):
+            for op in fields.get(tie.field, []):
+                d.sinks.append(Sink("store", op, op.operands[0], tied=tie.drive))
+                assigned.add(op)
+                self.collapsed.add(tie.drive)
+                d.resolved.setdefault(tie.drive, drive_kind(tie.drive, None))
+        for op in stores:
+            if op not in assigned and not fixed(op.operands[0], d, memo):
+                d.sinks.append(Sink("store", op, op.operands[0]))
+                assigned.add(op)
+        for ops in fields.values():
+            if len(ops) > 1 and all(op in assigned and is_four_state_pair(op.operands[0].type) for op in ops):
+                for op in ops:
+                    d.resolved[op] = drive_kind(op, None)
+        d.init_ops = [op for op in d.init_ops if op not in assigned]
 
     # -- nets with several drivers ---------------------------------------------------------------------------------------------------
 
@@ -228,6 +268,8 @@ class Analyser:
             if len(drives) != 1 or drives[0].name != "llhd.drv" or drives[0].parent is not self.body:
                 continue
             drv = drives[0]
+            if drv in self.collapsed:
+                continue
             value = drv.group("value")[0]
             if drv.group("enable") or drv in d.resolved or "circt.force" in drv.attrs or "circt.release" in drv.attrs or not zero_time(drv, drv.group("time")[0]):
                 continue
@@ -417,11 +459,25 @@ class Analyser:
         return len(seen)
 
 
+def unique(name: str, taken: Container[str]) -> str:
+    """Ports may have the same name (an interface port next to its modport): the second becomes `name#1`, on both sides of the connection."""
+    n, out = 0, name
+    while out in taken:
+        n += 1
+        out = f"{name}#{n}"
+    return out
+
+
 def is_four_state(t: T.Type) -> bool:
     """Whether a type consists of four-state vectors (structs of them included)."""
     if not isinstance(t, T.StructType):
         return False
     return [n for n, _ in t.fields] == ["value", "unknown"] or bool(t.fields) and all(is_four_state(f) for _, f in t.fields)
+
+
+def is_four_state_pair(t: T.Type) -> bool:
+    """Whether an LLVM type is that of a four-state vector in memory."""
+    return isinstance(t, T.LLVMStructType) and len(t.fields) == 2 and isinstance(t.fields[0], T.IntType) and t.fields[0] == t.fields[1]
 
 
 def analyse(name: str, op: Op) -> Definition:

@@ -207,6 +207,7 @@ def lower_region(d: Definition, program: Program, sinks: list[Sink], number: int
     key = f"{d.name}.logic{number}" + (".split" if split else "")
     lw = Lowerer(key, "region", program, scope, key)
     lw.extra["cell"] = d.cell
+    lw.extra["listens"] = True
     lw.b.set_block(lw.new_block())
     scope.compute = {s.value for s in sinks if s.kind == "wire" and s.value is not None}
     outputs: list[NetRef] = []
@@ -220,6 +221,8 @@ def lower_region(d: Definition, program: Program, sinks: list[Sink], number: int
             outputs.append(s.home)
         elif s.kind == "drive":
             outputs += drive_sink(lw, d, s)
+        elif s.kind == "store":
+            outputs += store_sink(lw, d, s)
         elif s.kind == "effect":
             assert s.op is not None
             lw.run_op(s.op)
@@ -275,6 +278,34 @@ def drive_sink(lw: Lowerer, d: Definition, s: Sink) -> list[NetRef]:
     lw.b.set_block(done)
     immediate = const_time((time[0], time[1], time[2]))
     return [ref.net] if ref.net is not None and immediate is not None and immediate[:2] == (0, 0) else []
+
+
+def store_sink(lw: Lowerer, d: Definition, s: Sink) -> list[NetRef]:
+    """A continuous assignment to a field of an interface: it acts when its value changes, and at the start."""
+    op = s.op
+    assert op is not None
+    leaves = lw.get(op.operands[0])
+    lay = lw.lay(op.operands[0])
+    net: NetRef | None = None
+    if s.tied is not None:
+        signal = s.tied.group("signal")[0]
+        ref = ref_of(lw, signal)
+        net = ref.net
+        done = on_change(lw, d, list(leaves))
+        contribute(lw, d, ref, signal.type.elem, leaves, None, d.resolved[s.tied])  # type: ignore[attr-defined]
+    else:
+        ptr = lw.one(op.operands[1])
+        done = on_change(lw, d, [*leaves, ptr])
+        if op in d.resolved:
+            vector = op.operands[0].type.fields[0]  # type: ignore[attr-defined]
+            contribute(lw, d, Ref(None, ptr), T.StructType((("value", vector), ("unknown", vector))), leaves, None, d.resolved[op])
+        else:
+            site = lw.site("store to an invalid address", op)
+            for leaf, off in zip(leaves, lay.offs, strict=True):
+                lw.do("st", ptr, leaf, attr=(off, site))
+    lw.goto(done)
+    lw.b.set_block(done)
+    return [net] if net is not None else []
 
 
 def contribute(lw: Lowerer, d: Definition, ref: Ref, t: T.Type, leaves: Leaves, enable: Val | None, kind: int) -> None:

@@ -124,12 +124,14 @@ class Child:
 
 @dataclass(slots=True)
 class Sink:
-    """Something continuous logic does: 'wire' (store `value` in own net), 'drive' (an llhd.drv) or 'sample' (keep `value` as it was before the time step)."""
+    """Something continuous logic does: 'wire' (store `value` in own net), 'drive' (an llhd.drv), 'store' (an llvm.store to a field of an interface; with
+    `tied`, an llhd.drv of a net that is the field, it drives that net) or 'sample' (keep `value` as it was before the time step)."""
 
     kind: str
     op: Op | None
     value: Value | None
     home: Own | None = None
+    tied: Op | None = None
     sample: Sample | None = None
 
 
@@ -174,6 +176,10 @@ class Definition:
         self.init_images: dict[int, bytes] = {}
         self.shadows: dict[Value, int] = {}
         self.opened: dict[int, Own] = {}
+        self.objects: dict[Value, Own] = {}
+        """Module-level allocations: the net that is the block of memory."""
+        self.dynamic: dict[Value, int] = {}
+        """References connected to ports that are only known at run time: offset of the cell that holds the pointer."""
         self.resolved: dict[Op, int] = {}
         """Drives that are one of several drivers of a net, with their strengths (see `drive_kind`)."""
         self.plan = Plan(self)

@@ -38,6 +38,9 @@ class ModuleScope:
             return pointer(lw, ref) if ref is not None else self.evaluate(lw, v)
         if home is not None and v not in self.compute:
             return self.load(lw, home, v.type)
+        block = self.d.objects.get(v)
+        if block is not None:
+            return (pointer(lw, Ref(block))[0],)
         cell = self.d.cells.get(v)
         if cell is not None:
             lay = layout(v.type)

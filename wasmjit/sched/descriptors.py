@@ -160,6 +160,7 @@ W_SIZE = 48
 EDGE_ANY = 0
 EDGE_POS = 1
 EDGE_NEG = 2
+EDGE_REGION = 4  # no process: the region at W_ADDR is evaluated after any change of the net
 EDGE_EVENT = 3  # woken by k_mem_event (plain memory) or by any change of the net
 
 # ---- join record, 32 bytes --------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from wasmjit.sched.descriptors import (
     C_WAIT_JOIN,
     EDGE_EVENT,
     EDGE_POS,
+    EDGE_REGION,
     J_REFS,
     J_WAITER,
     L_TAIL,
@@ -210,7 +211,9 @@ def walk_nodes(head: i32, addr: i32) -> None:
     tail = 0
     while True:
         w = ld32(w + W_NEXT)
-        if (addr == 0 or ld32(w + W_ADDR) == addr) and node_hit(w):
+        if ld32(w + W_EDGE) == EDGE_REGION:
+            dirty_region(ld32(w + W_ADDR))
+        elif (addr == 0 or ld32(w + W_ADDR) == addr) and node_hit(w):
             st32(w + W_HIT, 0)
             if tail:
                 st32(tail + W_HIT, w)

@@ -6,7 +6,7 @@ also chained, and all are taken away when it wakes: nothing stale stays behind.
 
 from __future__ import annotations
 
-from wasmjit.sched.control import CB_CUR, CB_EVENTS, CB_NETS, CB_NODE_FREE, CB_POLL, NO_NET
+from wasmjit.sched.control import CB_CUR, CB_CUR_ID, CB_EVENTS, CB_NETS, CB_NODE_FREE, CB_POLL, CB_REGIONS, NO_NET, NONE, REGION_DRIVER
 from wasmjit.sched.descriptors import (
     ARM_DYN,
     ARM_QUEUE,
@@ -15,6 +15,7 @@ from wasmjit.sched.descriptors import (
     C_QPREV,
     C_QUEUE,
     EDGE_EVENT,
+    EDGE_REGION,
     EVENT_BUCKETS,
     N_DYN,
     N_FLAGS,
@@ -23,6 +24,7 @@ from wasmjit.sched.descriptors import (
     P_ARMED,
     P_COLD,
     P_DYN,
+    R_SIZE,
     W_ADDR,
     W_BYTES,
     W_COPY,
@@ -120,6 +122,44 @@ def k_wait_dyn(proc: i32, net: i32, addr: i32, size: i32, edge: i32) -> None:
             st32(w + W_COPY, copy)
         else:
             st64(w + W_OLD, load_bytes(addr, select(size > 8, 8, size)))
+    link_node(w, head)
+    st32(w + W_PNEXT, ld32(p + P_DYN))
+    st32(p + P_DYN, w)
+    st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_DYN)
+
+
+@export
+def k_region_listen(ptr: i64) -> None:
+    """The region being evaluated reads through a pointer: it is evaluated again when the net behind it (high half: net id + 1) changes."""
+    high = u32(ptr >> 32)
+    driver = ld32(CB_CUR_ID)
+    if high == 0 or driver == NONE or (driver & REGION_DRIVER) == 0:
+        return
+    region = u32(ld32(CB_REGIONS) + u32(driver ^ REGION_DRIVER) * R_SIZE)
+    na = u32(ld32(CB_NETS) + (high - 1) * N_SIZE)
+    head = na + N_DYN
+    last = ld32(head)
+    w = last
+    while w:
+        if ld32(w + W_EDGE) == EDGE_REGION and ld32(w + W_ADDR) == region:
+            return
+        w = ld32(w + W_NEXT)
+        if w == last:
+            break
+    w = node_new()
+    if w == 0:
+        return
+    st32(na + N_FLAGS, ld32(na + N_FLAGS) | NF_DYN)
+    st32(w + W_HEAD, head)
+    st32(w + W_PROC, 0)
+    st32(w + W_ADDR, region)
+    st32(w + W_EDGE, EDGE_REGION)
+    st32(w + W_COPY, 0)
+    link_node(w, head)
+
+
+def link_node(w: i32, head: i32) -> None:
+    """Put a node at the end of a list."""
     last = ld32(head)
     if last:
         first = ld32(last + W_NEXT)
@@ -131,9 +171,6 @@ def k_wait_dyn(proc: i32, net: i32, addr: i32, size: i32, edge: i32) -> None:
         st32(w + W_NEXT, w)
         st32(w + W_PREV, w)
     st32(head, w)
-    st32(w + W_PNEXT, ld32(p + P_DYN))
-    st32(p + P_DYN, w)
-    st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_DYN)
 
 
 def drop_nodes(p: i32) -> None:

@@ -409,7 +409,25 @@ def _load(lw: Lowerer, op: Op) -> None:
         lowest = lw.x("ldt", I32, lw.i32(0), attr=GUEST_LO_OFFSET)
         ok = lw.x("icmp", BOOL, lw.x("extract", I32, ptr, attr=0), lowest, attr="uge")
         ptr = lw.x("mux", I64, ok, ptr, lw.x("zext", I64, lowest))
+    if lw.extra.get("listens"):
+        listen(lw, ptr)
     lw.set(op.results[0], [lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True)])
+
+
+def listen(lw: Lowerer, ptr: Val) -> None:
+    """Continuous logic that reads through a pointer is evaluated again when the net behind it changes. A cell remembers the net listened to last."""
+    high = lw.x("extract", I32, ptr, attr=32)
+    if high.const == 0:
+        return
+    cell = lw.extra["cell"](4)
+    ctx = lw.x("ctx", I32)
+    new, done = lw.new_block(), lw.new_block()
+    lw.b.terminate(mir.CondBr(lw.x("icmp", BOOL, high, lw.x("ldt", I32, ctx, attr=cell), attr="ne"), new, (), done, ()))
+    lw.b.set_block(new)
+    lw.do("stt", lw.x("ctx", I32), high, attr=cell)
+    lw.do("rt", ptr, attr="k_region_listen")
+    lw.goto(done)
+    lw.b.set_block(done)
 
 
 @lowers("llvm.store")
