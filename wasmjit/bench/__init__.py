@@ -1,0 +1,3 @@
+"""Speed against other simulators on the same machine in the same minutes: `wasmjit bench`."""
+
+from __future__ import annotations
