@@ -67,7 +67,20 @@ class Writer:
         self.b = BodyBuilder("r", "region")
         self.b.set_block(self.b.new_block())
         self.vals: list[Val] = []
+        self.areas: list[Val] = []
         self.memory = bytearray(rng.randbytes(0x2000))
+
+    def allocate(self) -> None:
+        """Memory of the activation's own: at fixed places, and (once) of a size that is only known at run time."""
+        for k in range(self.rng.randint(0, 3)):
+            n = self.rng.choice((4, 9, 40))
+            count = self.b.i64(n) if k < 2 else self.b.bin("or", self.b.op("ldt", I64, (self.b.const(I(32), 0x700),), 0), self.b.i64(n))
+            self.areas.append(self.b.op("alloca", I64, (count,), (8, 8)))
+
+    def small(self) -> Val:
+        """A pointer into one of them, with 16 bytes behind it."""
+        ptr = self.rng.choice(self.areas)
+        return self.b.bin("add", ptr, self.b.i64(self.rng.randrange(16))) if self.rng.random() < 0.6 else ptr
 
     def fresh(self, ty: Ty) -> Val:
         """A clean value of a type in memory, loaded from there."""
@@ -110,6 +123,12 @@ class Writer:
 
     def step(self) -> None:
         rng, b = self.rng, self.b
+        if self.areas and rng.random() < 0.3:
+            if rng.random() < 0.5:
+                self.vals.append(b.op("ld", rng.choice((I(8), I(64), I(13), F64, A(8), I(128))), (self.small(),), (0, 3)))
+            else:
+                b.op("st", (), (self.small(), self.fresh(rng.choice((I(8), I(64), I(13), F64, A(8))))), (0, 4))
+            return
         kind = rng.choice(("ldt", "ldt", "stt", "ldbits", "ld", "st", "stnet", "netstore", "drv", "drvref", "bits", "memcpy", "memset", "use"))
         if kind == "ldt":
             t = rng.choice((I(8), I(16), I(32), I(64), I(128), I(576), A(3), A(8), A(40), A(200)))
@@ -173,6 +192,7 @@ class Writer:
 def test_random_effects_equal_the_interpreter(seed: int) -> None:
     rng = random.Random(seed)
     w = Writer(rng)
+    w.allocate()
     for _ in range(rng.randint(1, 25)):
         w.step()
     both(w.finish(), bytes(w.memory))
@@ -184,6 +204,7 @@ def process(rng: random.Random) -> tuple[Writer, Body]:
     b = w.b = BodyBuilder("p", "process")
     start, head = b.new_block(), b.new_block((I(32), A(24)))
     b.set_block(start)
+    w.allocate()
     b.br(head, (b.i32(0), b.op("ldt", A(24), (b.ctx(),), w.offset(24))))
     b.set_block(head)
     w.vals += head.params

@@ -92,6 +92,8 @@ class Emitter(Values):
                 code = op.code
                 if code in MEMORY_WRITERS:
                     self.writers = True
+                    if code == "svc" or (code == "alloca" and not body.suspending):
+                        shadow = True
                 elif code == "aput":
                     self.has_aput = True
             t = b.term

@@ -7,7 +7,7 @@ from . import wasm as W
 from . import wide
 from .bits import signed32, signed64
 from .emit import Emitter, lowers
-from .forms import MASK32, MASK64, in_memory
+from .forms import MASK32, MASK64, Place, in_memory
 from .wasm import i32_const, i64_const
 
 _ADD = {"add": (b"\x6a", b"\x7c"), "sub": (b"\x6b", b"\x7d"), "mul": (b"\x6c", b"\x7e")}
@@ -22,6 +22,11 @@ def _arith(e: Emitter, op: Op) -> None:
     if w <= 32:
         e.define(d, e.s(a) + e.s(b) + _ADD[op.code][0] + MASK32[w])
     elif w <= 64:
+        if w == 64 and e.areas and op.code == "add" and a.id in e.areas and a.const is None and b.const is not None:
+            at, n = e.areas[a.id]
+            if int(b.const) <= n:
+                e.define_address(d, Place(at.base, at.off + int(b.const)), n - int(b.const))
+                return
         e.define(d, e.s(a) + e.s(b) + _ADD[op.code][1] + MASK64[w])
     else:
         wide.arith(e, op)

@@ -174,11 +174,21 @@ def checked(e: Emitter, low: bytes, off: int, n: int, site: int) -> Place:
     return Place(get, off)
 
 
+def _own(e: Emitter, ptr: Val, off: int, n: int) -> Place | None:
+    """The place of n bytes at ptr + off when they are known to lie in memory that this activation has allocated."""
+    area = e.areas.get(ptr.id) if e.areas and ptr.const is None else None
+    if area is None or off < 0 or off + n > area[1]:
+        return None
+    return Place(area[0].base, area[0].off + off)
+
+
 @lowers("ld")
 def _ld(e: Emitter, op: Op) -> None:
     d = op.dsts[0]
     off, site = op.attr
-    at = checked(e, e.s(op.args[0]) + b"\xa7", off, d.ty.nbytes, site)
+    ptr = op.args[0]
+    own = _own(e, ptr, off, d.ty.nbytes)
+    at = own if own is not None else checked(e, e.s(ptr) + b"\xa7", off, d.ty.nbytes, site)
     if in_memory(d.ty) and e.uses.get(d.id) and d.ty.kind == "a" and _may_alias(e, d):
         e.define_image(d, at, _EXTERNAL)
         return
@@ -197,6 +207,15 @@ def _st(e: Emitter, op: Op) -> None:
     ptr, v = op.args
     off, site = op.attr
     n = v.ty.nbytes
+    own = _own(e, ptr, off, n)
+    if own is not None:
+        one = v.ty.kind == "f" or v.ty.size <= 64
+        if not one:
+            e.flush()
+        code = e.store_leaf(own, v) if not in_memory(v.ty) else copy_code(own, e.place(v), n, overlap=True)
+        e.flush()
+        e.out += code
+        return
     p = e.cheap(ptr)
     if in_memory(v.ty) or (v.ty.kind == "i" and v.ty.size > 64):
         src = spill(e, v) if v.ty.kind == "i" else e.place(v)
@@ -232,10 +251,25 @@ def _alloca(e: Emitter, op: Op) -> None:
     if is_static_alloca(body, op):
         assert body.frame is not None
         p = Place(e.frame, body.frame.allocas[d.id])
-        e.flush()
-        e.out += zero_code(p, int(n.const) * size)  # type: ignore[arg-type]
-        e.define(d, address(p) + b"\xad")
+    elif not body.suspending and n.const is not None and e.block is body.blocks[0] and align <= 16 and int(n.const) * size <= _STATIC_LIMIT:
+        # The entry block runs once, so a part of the stack frame will do.
+        p = e.scratch_place(int(n.const) * size)
+    else:
+        _alloca_dynamic(e, op)
         return
+    e.flush()
+    e.out += zero_code(p, int(n.const) * size)  # type: ignore[arg-type]
+    e.define_address(d, p, int(n.const) * size)  # type: ignore[arg-type]
+
+
+_STATIC_LIMIT = 1 << 16
+
+
+def _alloca_dynamic(e: Emitter, op: Op) -> None:
+    d = op.dsts[0]
+    size, align = op.attr
+    n = op.args[0]
+    body = e.body
     nbytes = e.keep(e.s(n) + (i64_const(size) + b"\x7e" if size != 1 else b""), W.I64)
     e.flush()
     big = nbytes + i64_const(1 << 31) + b"\x56\x04\x40" + e.fault(NO_SITE, nbytes) + b"\x0b"

@@ -49,37 +49,9 @@ class Values:
     """The values of one body while it is being emitted; `Emitter` adds control flow."""
 
     __slots__ = (
-        "block",
-        "body",
-        "expr",
-        "fp",
-        "frame",
-        "has_aput",
-        "img",
-        "label",
-        "last_use",
-        "limb",
-        "link",
-        "live",
-        "loc",
-        "local_types",
-        "mod",
-        "nlocals",
-        "out",
-        "params_in_frame",
-        "pending",
-        "position",
-        "roots",
-        "saved",
-        "shadow",
-        "shared_slots",
-        "slot_of",
-        "sp0",
-        "tainted",
-        "unplaced",
-        "uses",
-        "uses_shadow",
-        "writers",
+        "areas", "block", "body", "expr", "fp", "frame", "has_aput", "img", "label", "last_use", "limb", "link", "live", "loc",
+        "local_types", "mod", "nlocals", "out", "params_in_frame", "pending", "position", "roots", "saved", "shadow", "shared_slots",
+        "slot_of", "sp0", "tainted", "unplaced", "uses", "uses_shadow", "writers",
     )  # fmt: skip
 
     def __init__(self, body: Body, mod: ModuleEmitter) -> None:
@@ -112,6 +84,8 @@ class Values:
         self.uses_shadow = False
         self.nlocals = 0
         self.tainted = False
+        self.areas: dict[int, tuple[Place, int]] = {}
+        """Pointers into memory that this activation has allocated, at a fixed place: (place, bytes from there on that are valid)."""
         self.unplaced: set[int] = set()
 
     # ------------------------------------------------------------ locals and values
@@ -209,6 +183,15 @@ class Values:
 
     def define_constant(self, d: Val, code: bytes) -> None:
         """Gives `d` short code that may be repeated and never changes (a local that is set once, a constant)."""
+        if d.id in self.saved:
+            self.out += code + SET.at(self.locals_of(d)[0])
+        else:
+            self.expr[d.id] = code
+
+    def define_address(self, d: Val, at: Place, nbytes: int) -> None:
+        """Gives `d` a pointer to `nbytes` bytes of the activation's own memory, which loads and stores need not check."""
+        self.areas[d.id] = (at, nbytes)
+        code = address(at) + b"\xad"
         if d.id in self.saved:
             self.out += code + SET.at(self.locals_of(d)[0])
         else:
