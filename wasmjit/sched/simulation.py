@@ -209,11 +209,17 @@ class Simulation:
         try:
             for name in self.program.constructors():
                 self.env.function(name)()
-            for inst in self.elab.instances:
+            slots: dict[int, list[tuple[int, int]]] = {}
+            for address, owner, cell in self.elab.pointer_slots():
+                slots.setdefault(owner.index, []).append((address, cell))
+            for inst in self.elab.instances:  # parents come before their children
                 init = self.elab.lowered[inst.definition.name].init
                 if init is not None:
                     self.memory.u32[cb.CB_CUR_CTX >> 2] = inst.ctx
                     self.init_body(init)(inst.ctx)
+                for address, cell in slots.get(inst.index, ()):
+                    pointer = self.view.u64(inst.ctx + cell)
+                    self.view.set_u64(address, (pointer & 0xFFFFFFFF) | ((pointer >> 32) - 1 & 0xFFFFFFFF) << 32)
         except SimFault as e:
             self.record_fault(e.site, e.addr)
         except ServiceFault as e:
@@ -503,7 +509,7 @@ class Simulation:
 
 def rtti_table(design: Design) -> list[int]:
     attr = design.root.attrs.get("circt.rtti_parent_table")
-    for op in [] if attr is not None or not design.root.regions else design.root.regions[0].blocks[0].ops:
+    for op in () if attr is not None else [o for r in design.root.regions for b in r.blocks[:1] for o in b.ops]:
         if isinstance(op, Op) and op.name == "builtin.module" and "circt.rtti_parent_table" in op.attrs:
             attr = op.attrs["circt.rtti_parent_table"]
             break
