@@ -303,10 +303,12 @@ def suspend_reading(lw: Lowerer, dest: Block) -> None:
             continue
         seen.add(block)
         for op in block.ops:
-            if op.name == "llhd.prb" and (lw.values.get(op.operands[0]) is not None or lw.scope is not None):
-                ref = ref_of(lw, op.operands[0])
-                if ref.net is not None:
-                    watch.nets.append(ref.net)
+            if op.name == "llhd.prb":
+                signal = base_signal(op.operands[0])
+                here = (signal.owner.parent if isinstance(signal.owner, Op) else signal.owner).region is dest.region
+                net = ref_of(lw, signal).net if signal in lw.values or not here else None
+                if net is not None:
+                    watch.nets.append(net)
             if op.name == "llhd.wait":
                 break
         else:
@@ -324,9 +326,10 @@ def base_signal(v: Value) -> Value:
 
 
 def overtaken(lw: Lowerer, op: Op, observed: list[Value]) -> list[Value]:
-    """Observed probes of signals that this process drives without delay, so that they may have changed since the probe.
+    """Observed probes when all are of signals that this process drives without delay, so that they may have changed since the probe.
 
-    Not in designs from SystemVerilog, where a process does not wake itself (IEEE 1800 §9.4.2 has no event while nobody waits).
+    A process that also listens to others does not wake itself: combinational processes do not see their own assignments (IEEE 1800 §9.2.2.2.1).
+    Neither does any process of a design from SystemVerilog, where there is no event while nobody waits (§9.4.2).
     """
     block = op.parent
     if not observed or block is None or lw.program.from_frontend():
@@ -337,7 +340,8 @@ def overtaken(lw: Lowerer, op: Op, observed: list[Value]) -> list[Value]:
         driven = lw.extra["driven"][region] = {
             base_signal(o.group("signal")[0]) for b in region.blocks for o in b.ops if o.name == "llhd.drv" and no_delay(o.group("time")[0])
         }
-    return [v for v in observed if isinstance(v.owner, Op) and v.owner.name == "llhd.prb" and v in lw.values and base_signal(v.owner.operands[0]) in driven]
+    own = [v for v in observed if isinstance(v.owner, Op) and v.owner.name == "llhd.prb" and v in lw.values and base_signal(v.owner.operands[0]) in driven]
+    return own if len(own) == len(observed) else []
 
 
 def no_delay(time: Value) -> bool:
