@@ -7,9 +7,13 @@ import importlib
 import os
 import shlex
 import sys
+import tempfile
+import traceback
 from typing import Any
 
 from wasmjit import __version__
+
+BUG = 70
 
 COMMANDS = {
     "run": "simulate a design",
@@ -78,6 +82,18 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("[wasmjit] interrupted", file=sys.stderr)
         return 130
+    except Exception:  # noqa: BLE001  (the last line of defence: a bug of ours is reported as one)
+        return internal_error(args + plus)
+
+
+def internal_error(args: list[str]) -> int:
+    """Status 70: say so, and leave what is needed to reproduce it."""
+    text = traceback.format_exc()
+    with tempfile.NamedTemporaryFile("w", prefix="wasmjit-crash-", suffix=".txt", delete=False, errors="surrogateescape") as f:
+        f.write(f"wasmjit {__version__}\ncommand: wasmjit {shlex.join(args)}\ndirectory: {os.getcwd()}\n\n{text}")
+    print(f"[wasmjit] Error: internal error: {text.strip().splitlines()[-1]}", file=sys.stderr)
+    print(f"[wasmjit] Please report this with the design and {f.name}", file=sys.stderr)
+    return BUG
 
 
 if __name__ == "__main__":

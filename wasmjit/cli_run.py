@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import traceback
 from typing import Any
 
 from wasmjit.sched.options import RunOptions
-
-BUG = 70
 
 ENV_NAMES = ("JIT_HOT_THRESHOLD", "JIT_COMPILE_BUDGET", "JIT_CACHE_POLICY", "JIT_FAIL_ON_DEOPT", "JIT_REPORT_PATH", "JIT_FORCE_DEOPT_REQUEST")
 
@@ -179,22 +176,4 @@ def run(a: argparse.Namespace) -> int:
     if not files:
         print("wasmjit: error: no design given", file=sys.stderr)
         return 2
-    try:
-        return run_design(files, options, frontend_args=a.frontend_arg, record=a.record)
-    except (KeyboardInterrupt, BrokenPipeError):
-        raise
-    except Exception:  # noqa: BLE001  (the last line of defence: a bug of ours is reported as one)
-        return internal_error(files)
-
-
-def internal_error(files: list[str]) -> int:
-    """Status 70: say so, and leave what is needed to reproduce it."""
-    import tempfile
-
-    text = traceback.format_exc()
-    with tempfile.NamedTemporaryFile("w", prefix="wasmjit-crash-", suffix=".txt", delete=False) as f:
-        f.write(f"command: {' '.join(sys.argv)}\ndirectory: {os.getcwd()}\n\n{text}")
-    last = text.strip().splitlines()[-1]
-    print(f"[wasmjit] Error: internal error: {last}", file=sys.stderr)
-    print(f"[wasmjit] Please report this with the design and {f.name}", file=sys.stderr)
-    return BUG
+    return run_design(files, options, frontend_args=a.frontend_arg, record=a.record)

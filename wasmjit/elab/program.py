@@ -287,7 +287,7 @@ class ProgramImpl:
     def constructors(self) -> list[str]:
         """Functions of llvm.mlir.global_ctors in order of priority."""
         out: list[tuple[int, int, str]] = []
-        for op in self.design.root.regions[0].blocks[0].ops:
+        for op in [o for r in self.design.root.regions for b in r.blocks[:1] for o in b.ops]:
             if op.name == "llvm.mlir.global_ctors":
                 prios = op.attrs.get("priorities") or []
                 for i, f in enumerate(op.attrs.get("ctors") or []):
