@@ -272,8 +272,11 @@ def _wait(lw: Lowerer, op: Op) -> None:
     if delay:
         t = lw.get(delay[0])
         time = (t[0], t[1], t[2])
-    if not delay and not observed and not lw.program.from_frontend():
-        suspend_reading(lw, dest)
+    if not delay and not observed:
+        if lw.program.from_frontend():
+            suspend_on_memory(lw, op)
+        else:
+            suspend_reading(lw, dest)
     else:
         behind = overtaken(lw, op, observed) if not delay else []
         if behind:
@@ -292,6 +295,21 @@ def _wait(lw: Lowerer, op: Op) -> None:
     lw.b.terminate(mir.Br(lw.blocks[dest], args))
 
 
+def suspend_on_memory(lw: Lowerer, op: Op) -> None:
+    """A wait that observes nothing. circt-verilog writes an event control on fields of an interface like that, since it has no name for them: it reads
+    them in the block of the wait, and again behind it, where it decides whether the event happened. So the wait listens to what its block has loaded.
+    """
+    block = op.parent
+    watch = Watch(lw)
+    for o in block.ops if block is not None else ():
+        if o.name == "llvm.load" and o.results[0] in lw.values:
+            watch.cone(o.results[0])
+    watch.nets = []
+    resume = lw.new_block()
+    lw.b.terminate(watch.wait(resume, None))
+    lw.b.set_block(resume)
+
+
 def suspend_reading(lw: Lowerer, dest: Block) -> None:
     """A wait that names nothing listens to the signals that are read after it, up to the next suspension; without any it never ends."""
     watch = Watch(lw)
@@ -305,8 +323,9 @@ def suspend_reading(lw: Lowerer, dest: Block) -> None:
         for op in block.ops:
             if op.name == "llhd.prb":
                 signal = base_signal(op.operands[0])
-                here = (signal.owner.parent if isinstance(signal.owner, Op) else signal.owner).region is dest.region
-                net = ref_of(lw, signal).net if signal in lw.values or not here else None
+                home = signal.owner.parent if isinstance(signal.owner, Op) else signal.owner
+                outside = home is not None and home.region is not dest.region
+                net = ref_of(lw, signal).net if signal in lw.values or outside else None
                 if net is not None:
                     watch.nets.append(net)
             if op.name == "llhd.wait":
@@ -550,6 +569,17 @@ def _module_level(lw: Lowerer, op: Op) -> None:
     raise Unsupported(op, f"'{op.name}' cannot be used here")
 
 
+def handle_of(ref: Value) -> Value | None:
+    """The signal behind `cast(probe(signal of pointers))` to a reference of its type: a modport of an interface is the interface's handle."""
+    op = ref.owner
+    probe_op = op.operands[0].owner if isinstance(op, Op) and op.name == "builtin.unrealized_conversion_cast" else None
+    if not isinstance(probe_op, Op) or probe_op.name != "llhd.prb":
+        return None
+    source = probe_op.operands[0]
+    same = isinstance(ref.type, T.RefType) and isinstance(ref.type.elem, T.PtrType) and source.type == ref.type
+    return source if same else None
+
+
 @lowers("builtin.unrealized_conversion_cast")
 def _cast(lw: Lowerer, op: Op) -> None:
     if len(op.operands) != 1 or len(op.results) != 1:
@@ -560,6 +590,10 @@ def _cast(lw: Lowerer, op: Op) -> None:
         lw.set(dst, lw.resize(ptr, lw.lay(dst).leaves[0]))
         return
     if isinstance(dst.type, T.RefType) and not isinstance(src.type, T.RefType):
+        handle = handle_of(dst)
+        if handle is not None:
+            set_ref(lw, dst, ref_of(lw, handle))
+            return
         p = lw.resize(lw.one(src), I64)
         set_ref(lw, dst, Ref(None, p))
         return

@@ -1,0 +1,299 @@
+"""Whole runs of small LLHD designs, interpreted: suspension, indirect calls, limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from wasmjit.ir import parse_text
+from wasmjit.runtime.engine import with_stack
+from wasmjit.sched.options import RunOptions
+from wasmjit.sched.outcome import Outcome
+from wasmjit.sched.simulation import Simulation
+
+
+@dataclass
+class Ran:
+    out: str
+    lines: list[str]
+    outcome: Outcome
+
+    def has(self, text: str) -> bool:
+        return any(text in line for line in self.lines)
+
+
+def run(text: str, **options: object) -> Ran:
+    printed: list[bytes] = []
+    lines: list[str] = []
+    sim = Simulation(parse_text(text, "t.mlir"), RunOptions(mode="interpret", **options), stdout=printed.append, stderr=lines.append)  # type: ignore[arg-type]
+    lines += sim.elab.warnings
+    outcome = with_stack(sim.engine, sim.run)
+    return Ran(b"".join(printed).decode(), lines, outcome)
+
+
+CLASS = """
+llvm.mlir.global internal @"C::__vtable__"(#llvm.zero) {addr_space = 0 : i32, circt.vtable_entries = [[0, @"C::get"], [1, @"C::twice"], [2, @"C::gone"]]} : !llvm.array<3 x ptr>
+llvm.mlir.global internal @text("no vtable at all\\00") {addr_space = 0 : i32} : !llvm.array<17 x i8>
+func.func private @"C::get"(%this: !llvm.ptr) -> i32 {
+  %p = llvm.getelementptr %this[0, 2] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<"C", (i32, ptr, i32)>
+  %v = llvm.load %p : !llvm.ptr -> i32
+  return %v : i32
+}
+func.func private @"C::twice"(%this: !llvm.ptr) -> i32 {
+  %v = func.call @"C::get"(%this) : (!llvm.ptr) -> i32
+  %r = comb.add %v, %v : i32
+  return %r : i32
+}
+"""
+
+
+def virtual_call(vtable: str, slot: int, struct: str = '"C", ', prefix: str = "") -> str:
+    """A process that calls the method in `slot` of an object with this vtable pointer and prints what it returns."""
+    return f"""{CLASS}{prefix}
+hw.module @top() {{
+  %pre = sim.fmt.literal "r="
+  %nl = sim.fmt.literal "\\0A"
+  llhd.process {{
+    %one = llvm.mlir.constant(1 : i64) : i64
+    %c21 = hw.constant 21 : i32
+    %obj = llvm.alloca %one x !llvm.struct<{struct}(i32, ptr, i32)> : (i64) -> !llvm.ptr
+    %field = llvm.getelementptr %obj[0, 2] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<{struct}(i32, ptr, i32)>
+    llvm.store %c21, %field : i32, !llvm.ptr
+    %vt0 = {vtable}
+    %vf = llvm.getelementptr %obj[0, 1] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<{struct}(i32, ptr, i32)>
+    llvm.store %vt0, %vf : !llvm.ptr, !llvm.ptr
+    %vt = llvm.load %vf : !llvm.ptr -> !llvm.ptr
+    %mp = llvm.getelementptr %vt[0, {slot}] : (!llvm.ptr) -> !llvm.ptr, !llvm.array<3 x ptr>
+    %fp = llvm.load %mp : !llvm.ptr -> !llvm.ptr
+    %fn = builtin.unrealized_conversion_cast %fp : !llvm.ptr to (!llvm.ptr) -> i32
+    %r = func.call_indirect %fn(%obj) : (!llvm.ptr) -> i32
+    %d = sim.fmt.dec %r signed : i32
+    %f = sim.fmt.concat (%pre, %d, %nl)
+    sim.proc.print %f
+    llhd.halt
+  }}
+}}
+"""
+
+
+def test_a_virtual_call_goes_through_the_vtable() -> None:
+    ran = run(virtual_call('llvm.mlir.addressof @"C::__vtable__" : !llvm.ptr', 1))
+    assert ran.out == "r=42\n" and not ran.has("Warning")
+
+
+@pytest.mark.parametrize("vtable", ["llvm.mlir.zero : !llvm.ptr", "llvm.mlir.addressof @text : !llvm.ptr"])
+def test_a_vtable_pointer_that_is_none_leads_to_the_static_class(vtable: str) -> None:
+    ran = run(virtual_call(vtable, 1))
+    assert ran.out == "r=42\n"
+    assert ran.has('@C::twice of the static class is called')
+    assert ran.outcome.exit_code == 0
+
+
+def test_a_call_of_nothing_returns_zero_and_warns() -> None:
+    ran = run(virtual_call("llvm.mlir.zero : !llvm.ptr", 1, struct=""))
+    assert ran.out == "r=0\n"
+    assert ran.has("0x0 is no function pointer; the result is 0")
+    assert ran.outcome.exit_code == 0
+
+
+def test_a_vtable_entry_without_function_is_a_call_of_nothing() -> None:
+    ran = run(virtual_call('llvm.mlir.addressof @"C::__vtable__" : !llvm.ptr', 2))
+    assert ran.out == "r=0\n" and ran.has("@C::gone has another signature or no body")
+
+
+def test_calling_a_function_that_nobody_defines_is_an_error() -> None:
+    ran = run(
+        """
+llvm.func @nobody(i32) -> i32
+hw.module @top() {
+  llhd.process {
+    %c = hw.constant 1 : i32
+    %f = llvm.mlir.addressof @nobody : !llvm.ptr
+    %fn = builtin.unrealized_conversion_cast %f : !llvm.ptr to (i32) -> i32
+    %r = func.call_indirect %fn(%c) : (i32) -> i32
+    llhd.halt
+  }
+}
+"""
+    )
+    assert ran.outcome.exit_code == 1 and ran.has("call to undefined function @nobody")
+
+
+def printing(body: str, signals: str = "", functions: str = "") -> str:
+    return f"""{functions}
+hw.module @top() {{
+  %eps = llhd.constant_time <0ns, 0d, 1e>
+  %t1 = llhd.constant_time <1ns, 0d, 0e>
+  %false = hw.constant false
+  %true = hw.constant true
+  %done = sim.fmt.literal "done\\0A"
+  {signals}
+  {body}
+}}
+"""
+
+
+def test_a_wait_that_names_nothing_listens_to_what_is_read_after_it() -> None:
+    ran = run(
+        printing(
+            """
+  llhd.process {
+    llhd.wait ^bb1
+  ^bb1:
+    %v = llhd.prb %s : i1
+    sim.proc.print %done
+    llhd.halt
+  }
+  llhd.process {
+    llhd.wait delay %t1, ^bb1
+  ^bb1:
+    llhd.drv %s, %true after %eps : i1
+    llhd.halt
+  }""",
+            "%s = llhd.sig %false : i1",
+        )
+    )
+    assert ran.out == "done\n" and ran.outcome.final_time_fs == 1_000_000
+
+
+def test_a_process_sees_its_own_change_of_the_only_signal_it_observes() -> None:
+    ran = run(
+        printing(
+            """
+  llhd.process {
+    %v = llhd.prb %s : i1
+    llhd.drv %s, %true after %eps : i1
+    llhd.wait (%v : i1), ^bb1
+  ^bb1:
+    sim.proc.print %done
+    llhd.halt
+  }""",
+            "%s = llhd.sig %false : i1",
+        )
+    )
+    assert ran.out == "done\n"
+
+
+def test_a_combinational_block_prints_whenever_what_it_reads_changes() -> None:
+    ran = run(
+        printing(
+            """
+  %pre = sim.fmt.literal "s="
+  llhd.combinational {
+    %v = llhd.prb %s : i1
+    %d = sim.fmt.dec %v : i1
+    %f = sim.fmt.concat (%pre, %d)
+    sim.proc.print %f
+    llhd.yield
+  }
+  llhd.process {
+    llhd.wait delay %t1, ^bb1
+  ^bb1:
+    llhd.drv %s, %true after %eps : i1
+    llhd.halt
+  }""",
+            "%s = llhd.sig %false : i1",
+        )
+    )
+    assert ran.out == "s=0s=1"
+
+
+QUEUE = """
+llvm.func @__moore_wait_condition(i32)
+llvm.func @__moore_delay(i64)
+llvm.mlir.global internal @first(0 : i64) : i64
+llvm.mlir.global internal @where(0 : i64) : i64
+func.func private @value() -> i32 {
+  %p = llvm.mlir.addressof @where : !llvm.ptr
+  %q = llvm.load %p : !llvm.ptr -> i32
+  return %q : i32
+}
+"""
+
+
+def waiting(condition: str) -> str:
+    return printing(
+        f"""
+  llhd.process {{
+    %zero = hw.constant 0 : i32
+    {condition}
+    %c = comb.icmp ne %v, %zero : i32
+    %w = llvm.zext %c : i1 to i32
+    llvm.call @__moore_wait_condition(%w) : (i32) -> ()
+    sim.proc.print %done
+    llhd.halt
+  }}
+  llhd.process {{
+    %five = llvm.mlir.constant(5 : i64) : i64
+    %one = hw.constant 1 : i64
+    llvm.call @__moore_delay(%five) : (i64) -> ()
+    %p = llvm.mlir.addressof @where : !llvm.ptr
+    llvm.store %one, %p : i64, !llvm.ptr
+    llhd.halt
+  }}""",
+        functions=QUEUE,
+    )
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "%p = llvm.mlir.addressof @where : !llvm.ptr\n%l = llvm.load %p : !llvm.ptr -> i64\n%v = llvm.trunc %l : i64 to i32",
+        "%v = func.call @value() : () -> i32",
+    ],
+    ids=["memory", "call"],
+)
+def test_a_wait_for_a_condition_evaluates_it_again(condition: str) -> None:
+    ran = run(waiting(condition))
+    assert ran.out == "done\n"
+    assert ran.outcome.final_time_fs == 5
+
+
+LOOP = """
+  llhd.process {{
+    cf.br ^bb1
+  ^bb1:
+    {effect}
+    cf.br ^bb1
+  }}"""
+
+
+def test_an_endless_loop_without_effect_does_not_stop_the_others() -> None:
+    ran = run(printing(LOOP.format(effect="") + "\nllhd.process {\n sim.proc.print %done\n llhd.halt\n}"))
+    assert ran.out == "done\n" and ran.outcome.exit_code == 0
+    assert ran.has("endless loop")
+
+
+def test_the_step_limit_ends_a_loop_that_never_suspends() -> None:
+    ran = run(printing(LOOP.format(effect="llhd.drv %s, %true after %eps : i1"), "%s = llhd.sig %false : i1"), max_process_steps=10)
+    assert ran.outcome.exit_code == 3 and ran.outcome.reason == "limit"
+    assert ran.has("ERROR(PROCESS_STEP_OVERFLOW)") and ran.has("totalSteps=")
+
+
+def test_too_many_delta_cycles_name_processes_and_signals() -> None:
+    ran = run(
+        printing(
+            """
+  llhd.process {
+    llhd.wait delay %eps, ^bb1
+  ^bb1:
+    %v = llhd.prb %osc : i1
+    %n = comb.xor %v, %true : i1
+    llhd.drv %osc, %n after %eps : i1
+    sim.proc.print %done
+    llhd.wait delay %eps, ^bb1
+  }""",
+            "%osc = llhd.sig %false : i1",
+        ),
+        max_deltas=5,
+    )
+    assert ran.outcome.exit_code == 3
+    assert ran.has("ERROR(DELTA_OVERFLOW)")
+    text = "\n".join(ran.lines)
+    states, rest = text.split("Signals changed in last delta:")
+    changed, executed = rest.split("Processes executed in last delta:")
+    assert "llhd_process_0: waiting" in states
+    assert "top.osc: " in changed
+    assert "llhd_process_0" in executed
+    assert ran.out.count("done") == 6, "the cycle run to see what happens prints nothing"
