@@ -11,6 +11,7 @@ from wasmjit.elab.definition import (
     CONTROL_OPS,
     COMBINATIONAL,
     IGNORED_OPS,
+    MEMORY_READS,
     PROCESS_OPS,
     REGISTER_OPS,
     STATEFUL_WIRES,
@@ -31,7 +32,9 @@ from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import UnsupportedType
 from wasmjit.sem.lower.core import Unsupported
+from wasmjit.sem.lower.llhd import handle_of
 from wasmjit.sem.lower.refs import NetRef, Own, Slot
+from wasmjit.sem.lower.seq_memory import plan_port
 
 INLINE_CONE = 12
 """A value captured by a process is computed there if its cone has at most this many operations; larger ones are stored once."""
@@ -119,6 +122,9 @@ class Analyser:
             d.processes.append(op)
         elif name == "llhd.drv":
             pass
+        elif name in MEMORY_READS:
+            if plan_port(d, op):
+                self.group(op)
         elif name in STATEFUL_WIRES:
             self.wire(op.results[0])
         elif name == "llhd.combinational" and any(not is_pure(o) and o.name not in CONTROL_OPS for o in walk(op)):
@@ -156,6 +162,8 @@ class Analyser:
         if op.name in ("seq.firmem", "seq.hlmem"):
             from wasmjit.sem.lower.seq import memory_type
 
+            if op.attrs.get("init") is not None:
+                raise Unsupported(op, "a memory with contents from a file")
             own = d.net(memory_type(op), attr_name(op), "memory")
             d.home[op.results[0]] = own
             return
@@ -358,7 +366,11 @@ class Analyser:
                 self.wire(v)
         for c in d.children:
             for v in c.inputs.values():
-                if not isinstance(v.type, T.RefType) and self.direct_home(v) is None:
+                if isinstance(v.type, T.RefType):
+                    root = root_of(v)
+                    if root not in d.home and root not in d.dynamic and from_pointer(root):
+                        d.dynamic[v] = d.cell(8)
+                elif self.direct_home(v) is None:
                     self.wire(v)
         for v in d.output_values.values():
             if not isinstance(v.type, T.RefType) and self.direct_home(v) is None:
@@ -473,6 +485,12 @@ def is_four_state(t: T.Type) -> bool:
     if not isinstance(t, T.StructType):
         return False
     return [n for n, _ in t.fields] == ["value", "unknown"] or bool(t.fields) and all(is_four_state(f) for _, f in t.fields)
+
+
+def from_pointer(ref: Value) -> bool:
+    """Whether a reference is a pointer in disguise."""
+    op = ref.owner
+    return isinstance(op, Op) and op.name == "builtin.unrealized_conversion_cast" and not isinstance(op.operands[0].type, T.RefType) and handle_of(ref) is None
 
 
 def is_four_state_pair(t: T.Type) -> bool:

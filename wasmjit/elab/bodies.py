@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wasmjit.elab.definition import REGISTER_OPS, Definition, RegisterGroup, Sink, is_constant, is_pure
+from wasmjit.elab.definition import MEMORY_READS, REGISTER_OPS, Definition, RegisterGroup, Sink, is_constant, is_pure
 from wasmjit.elab.scope import ModuleScope
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
@@ -84,7 +84,7 @@ def lower_init(d: Definition, program: Program) -> Body | None:
     """Runs once per instance before anything else: signal initial values that are not constant, and module-level operations with effects,
     in the order of the text.
     """
-    if not d.init_ops:
+    if not d.init_ops and not d.dynamic:
         return None
     lw = Lowerer(f"{d.name}.init", "region", program, ModuleScope(d), f"{d.name}.init")
     lw.extra["module_init"] = True
@@ -109,6 +109,9 @@ def lower_init(d: Definition, program: Program) -> Body | None:
                 lay = layout(r.type)
                 for leaf, off in zip(lw.get(r), lay.offs, strict=True):
                     lw.do("stt", ctx, leaf, attr=d.cells[r] + off)
+    for v, cell in d.dynamic.items():
+        lw.do("stt", lw.x("ctx", I32), lw.get(v)[0], attr=cell)
+        emitted = True
     lw.b.terminate(mir.Ret(()))
     return lw.finish() if emitted else None
 
@@ -483,7 +486,7 @@ def has_stateful(v: Value, d: Definition) -> bool:
         op = x.owner
         if not isinstance(op, Op):
             continue
-        if op.name in ("llvm.load", "llhd.current_time", "seq.clock_gate", "seq.clock_div", "seq.firmem.read_port", "seq.read", "llhd.delay") or x in d.cells:
+        if op.name in ("llvm.load", "llhd.current_time", "seq.clock_gate", "seq.clock_div", *MEMORY_READS, "llhd.delay") or x in d.cells:
             return True
         if x is not v and x in d.home:
             continue

@@ -14,12 +14,20 @@ from wasmjit.ir import Design, Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Unsupported
+from wasmjit.sem.lower.llhd import handle_of
 from wasmjit.sem.lower.llvm import field_offset
 from wasmjit.sem.lower.refs import NetRef, Own, Slot
 from wasmjit.sem.mir import Body
 
 MAX_DEPTH = 1000
 """Instance nesting that is refused as recursive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A reference known at run time only: the pointer is in the context cell at that offset once the instance is initialised."""
+
+    cell: int
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +39,7 @@ class Instance:
     name: str
     path: str
     parent: Instance | None
-    bindings: dict[int, tuple[Instance, NetRef, int, int]] = field(default_factory=dict)
+    bindings: dict[int, tuple[Instance, NetRef | Pointer, int, int]] = field(default_factory=dict)
     children: list[Instance] = field(default_factory=list)
     ctx: int = 0
     net_base: int = 0
@@ -149,7 +157,8 @@ class Elaborated:
                     off = child.definition.inputs.get(port)
                     if off is None:
                         raise Unsupported(c.op, f"module @{c.module} has no input '{port}'")
-                    child.bindings[off] = (inst, *static_net(d, value, c.op))
+                    cell = d.dynamic.get(value)
+                    child.bindings[off] = (inst, Pointer(cell), 0, 0) if cell is not None else (inst, *static_net(d, value, c.op))
                 for port, off in c.outputs.items():
                     v = child.definition.output_values.get(port)
                     if v is not None:
@@ -164,12 +173,24 @@ class Elaborated:
             if target is None:
                 return inst, (inst.definition.opened.get(ref.off) if inst.parent is None else None), off, bit
             inst, ref, more, b = target
+            if isinstance(ref, Pointer):
+                return inst, None, off, bit
             off += more
             bit += b
             seen += 1
             if seen > 10000:
                 raise Unsupported(inst.definition.op, "ports are connected in a circle")
         return inst, ref, off, bit
+
+    def pointer_slots(self) -> Iterable[tuple[int, Instance, int]]:
+        """(address of the slot, instance, offset of the cell in its context) of port slots whose reference is computed by an instance above."""
+        for inst in self.instances:
+            for off, _ in inst.definition.slots:
+                owner, ref = inst, Slot(off)
+                while isinstance(ref, Slot) and ref.off in owner.bindings:
+                    owner, ref, _, _ = owner.bindings[ref.off]  # type: ignore[assignment]
+                if isinstance(ref, Pointer):
+                    yield inst.ctx + off, owner, ref.cell
 
     def gnet(self, inst: Instance, ref: NetRef) -> int | None:
         owner, own, _, _ = self.resolve(inst, ref)
@@ -307,6 +328,10 @@ def static_net(d: Definition, v: Value, user: Op) -> tuple[NetRef, int, int]:
             return home, off, bit
         op = v.owner
         if isinstance(op, Op):
+            handle = handle_of(v)
+            if handle is not None:
+                v = handle
+                continue
             if op.name in ("llhd.prb", "hw.wire", "seq.to_clock", "seq.from_clock", "dbg.variable") or (
                 op.name == "builtin.unrealized_conversion_cast" and isinstance(v.type, T.RefType)
             ):

@@ -398,6 +398,9 @@ class Simulation:
         if self.view.u32(cb.CB_FAULTED):
             self.kernel_fault()
             return
+        if self.view.u32(cb.CB_LIMIT):
+            self.limit()
+            return
         text = str(e).splitlines()[0] if str(e) else "trap"
         if "stack" in text:
             text = "call depth limit exceeded (recursion too deep)"
@@ -416,6 +419,10 @@ class Simulation:
         if kind == cb.LIMIT_STEPS:
             steps = sum(self.view.activations_by_tier()) + self.view.u64(cb.CB_LOOPS)
             self.say(f"ERROR(PROCESS_STEP_OVERFLOW): more than {self.options.max_process_steps} steps at time {now} fs (process {self.process_name()}, totalSteps={steps})")
+        elif kind == cb.LIMIT_PROCESSES:
+            self.say(f"Error: more than {ident} forked processes are alive at time {now} fs (process {self.process_name()})")
+            if self.governor is not None:
+                self.governor.runaway()
         elif kind == cb.LIMIT_MEMORY:
             self.say(f"Error: memory is exhausted at time {now} fs")
         elif kind == cb.LIMIT_LOOP:
