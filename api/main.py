@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -111,4 +112,5 @@ def serve(
     sys.stderr.write(f"[wasmjit] dashboard at http://{shown}:{port}/{f'?token={token}' if token else ''}\n")
     if not is_loopback(host):
         sys.stderr.write("[wasmjit] Warning: reachable from the network; whoever has the token can read, delete and start runs\n")
-    make_server(app, host, port).run()
+    with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it
+        make_server(app, host, port).run()

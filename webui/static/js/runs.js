@@ -25,7 +25,13 @@ export function Runs({ query }) {
   const [confirming, setConfirming] = useState(false);
   const file = useRef();
 
-  const load = () => get('/api/runs', { ...filter, limit: PAGE, offset }).then(setPage, error => setPage({ error }));
+  const asked = useRef(0);
+  const load = () => {
+    // Answers may overtake each other: only the one to the last question counts.
+    const turn = (asked.current += 1);
+    const show = answer => { if (turn === asked.current) setPage(answer); };
+    return get('/api/runs', { ...filter, limit: PAGE, offset }).then(show, error => show({ error }));
+  };
   const loadSoon = useMemo(() => debounce(load, 120), [filter, offset]);
   useEffect(() => {
     setQuery({ ...filter, sort: filter.sort === 'created' ? '' : filter.sort, order: filter.order === 'desc' ? '' : filter.order });

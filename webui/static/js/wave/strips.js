@@ -48,12 +48,7 @@ export function Minimap({ controller }) {
       context.fillRect((n * width) / columns.length, height - 3 - tall, width / columns.length + 0.5, tall);
     });
     context.fillStyle = controller.theme.x;
-    let done = -1;
-    for (const [from] of controller.band) {
-      const left = Math.floor(x(from));
-      if (left > done) context.fillRect(left, 0, 1.5, 4);
-      done = left;
-    }
+    for (const [from, to] of controller.band) context.fillRect(x(from), 0, Math.max(1.5, x(to) - x(from)), 4);
     context.fillStyle = controller.theme.marker;
     for (const t of Object.values(model.markers)) context.fillRect(x(t), 0, 1.5, height);
     const left = x(model.t0);
