@@ -28,7 +28,6 @@ CLOCKED_EFFECTS = frozenset(
         "verif.clocked_assume",
         "verif.clocked_cover",
         "seq.firmem.write_port",
-        "seq.firmem.read_write_port",
         "seq.write",
         "sim.dpi.call",
     }
@@ -63,6 +62,7 @@ PURE_OPS = frozenset(
         "seq.from_immutable",
         "seq.to_immutable",
         "seq.firmem.read_port",
+        "seq.firmem.read_write_port",
         "seq.read",
         "llvm.mlir.constant",
         "llvm.mlir.undef",
@@ -94,6 +94,7 @@ PURE_OPS = frozenset(
 )
 CONTROL_OPS = frozenset({"llhd.yield", "cf.br", "cf.cond_br", "cf.switch", "scf.yield", "scf.for", "scf.while", "scf.condition", "scf.index_switch"})
 """Structure without effect of its own inside llhd.combinational."""
+MEMORY_READS = ("seq.firmem.read_port", "seq.firmem.read_write_port", "seq.read")
 STATEFUL_WIRES = frozenset({"seq.clock_gate", "seq.clock_div"})
 """Continuous logic with a hidden cell: always stored, so that it is evaluated in one place."""
 IGNORED_OPS = frozenset({"dbg.variable", "dbg.scope", "dbg.enumdef", "om.class", "hw.output", "llhd.output", "hw.probe", "emit.file", "sv.verbatim"})
@@ -183,6 +184,7 @@ class Definition:
         self.resolved: dict[Op, int] = {}
         """Drives that are one of several drivers of a net, with their strengths (see `drive_kind`)."""
         self.plan = Plan(self)
+        self.memory_ports: dict[Op, Any] = {}
 
     def slot(self, t: T.Type) -> int:
         off = self.size
@@ -234,7 +236,7 @@ def is_constant(v: Value, memo: dict[Value, bool]) -> bool:
             stack.pop()
             continue
         op = x.owner
-        if not isinstance(op, Op) or not is_pure(op) or op.regions or op.name in ("llhd.prb", "llvm.load", "llhd.current_time", "seq.firmem.read_port", "seq.read", "llhd.delay"):
+        if not isinstance(op, Op) or not is_pure(op) or op.regions or op.name in ("llhd.prb", "llvm.load", "llhd.current_time", *MEMORY_READS, "llhd.delay"):
             memo[x] = False
             stack.pop()
             continue

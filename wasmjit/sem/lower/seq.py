@@ -154,6 +154,10 @@ def power_up(lw: Lowerer, op: Op, r: Value) -> Leaves | None:
             bits = lw.const(I(lay.bits), preset & ((1 << lay.bits) - 1))
             return tuple(from_bits(lw, bits, lay))
         return tuple(unknown_leaves(lw, r.type))
+    if op.name == "seq.fifo":
+        from wasmjit.sem.lower.seq_memory import fifo_power_up
+
+        return fifo_power_up(lw, op, r)
     initial = op.group("initialValue") if op.name.startswith("seq.compreg") else []
     if initial:
         return lw.get(initial[0])
