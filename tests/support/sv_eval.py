@@ -10,7 +10,8 @@ signedness, which is how `circt-verilog` translated these designs.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,17 +59,21 @@ class Function:
     params: list[str]
     names: dict[str, Var]
     body: Node
+    types: dict[int, tuple[int, bool]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Module:
-    """A parsed module. `comb`: the statement that gives a signal its value; `ff`: the body of `always_ff`; `ports`: (instance, port) -> expression."""
+    """A parsed module. `comb`: the statement that gives a signal its value; `ff`: the body of `always_ff`; `ports`: (instance, port) -> expression;
+    `params`: instance -> parameter -> its text; `types`: id of a node (which lives as long as the module) -> its type, once known."""
 
     names: dict[str, Var] = field(default_factory=dict)
     comb: dict[str, Node] = field(default_factory=dict)
     ff: Node | None = None
     functions: dict[str, Function] = field(default_factory=dict)
     ports: dict[tuple[str, str], Node] = field(default_factory=dict)
+    params: dict[str, dict[str, str]] = field(default_factory=dict)
+    types: dict[int, tuple[int, bool]] = field(default_factory=dict)
 
 
 class Parser:
@@ -300,14 +305,19 @@ def parse_module(text: str, name: str) -> Module:
 
 def _instance(p: Parser, m: Module) -> None:
     p.next()
-    if p.accept("#"):
-        depth = 0
+    params: dict[str, str] = {}
+    if p.accept("#", "("):
         while True:
-            t = p.next()
-            depth += (t == "(") - (t == ")")
-            if not depth:
+            p.expect(".")
+            name = p.next()
+            p.expect("(")
+            params[name] = p.next()
+            p.expect(")")
+            if p.accept(")"):
                 break
+            p.expect(",")
     inst = p.next()
+    m.params[inst] = params
     p.expect("(")
     while True:
         p.expect(".")
@@ -341,17 +351,25 @@ class _Return(Exception):
 
 
 class Evaluator:
-    """Evaluates expressions and statements of a module over known values (`values`: name -> int, or a list for a memory)."""
+    """Evaluates expressions and statements of a module over known values (`values`: name -> int, or a list for a memory; they are
+    not changed)."""
 
-    def __init__(self, module: Module, values: dict[str, Any], sign_by_operand: bool = False) -> None:
+    def __init__(self, module: Module, values: Mapping[str, Any], sign_by_operand: bool = False) -> None:
         self.module = module
-        self.values = values
+        self.values: ChainMap[str, Any] = ChainMap({}, values)  # type: ignore[arg-type]  # only the first map is written to
         self.names = dict(module.names)
+        self.types = module.types
         self.by_operand = sign_by_operand
         self.nba: dict[tuple[str, int | None], int] = {}
 
     def type(self, e: Node) -> tuple[int, bool]:
         """Self-determined size and signedness (§11.6.1, §11.8.1)."""
+        found = self.types.get(id(e))
+        if found is None:
+            found = self.types[id(e)] = self._type(e)
+        return found
+
+    def _type(self, e: Node) -> tuple[int, bool]:
         match e[0]:
             case "num":
                 return e[1], e[2]
@@ -471,7 +489,7 @@ class Evaluator:
 
     def call(self, f: Function, args: list[Node]) -> int:
         inner = Evaluator(self.module, {n: 0 for n in f.names}, self.by_operand)
-        inner.names = dict(f.names)
+        inner.names, inner.types = dict(f.names), f.types
         for n, a in zip(f.params, args, strict=True):
             inner.values[n] = self.assigned(a, f.names[n].bits)
         try:
@@ -481,7 +499,7 @@ class Evaluator:
         raise AssertionError("a function without return")
 
     def run(self, s: Node | None) -> None:
-        """Executes a statement; blocking assignments change `values`, nonblocking ones are collected in `nba` (name, element) -> value."""
+        """Executes a statement; blocking assignments are seen in `values`, nonblocking ones are collected in `nba` (name, element) -> value."""
         if s is None:
             return
         match s[0]:
@@ -523,20 +541,20 @@ def to_signed(value: int, w: int) -> int:
     return value - (1 << w) if value >> (w - 1) & 1 else value
 
 
-def signal_value(module: Module, name: str, values: dict[str, Any], sign_by_operand: bool = False) -> int:
+def signal_value(module: Module, name: str, values: Mapping[str, Any], sign_by_operand: bool = False) -> int:
     """What the continuous logic that drives `name` computes."""
-    ev = Evaluator(module, dict(values), sign_by_operand)
+    ev = Evaluator(module, values, sign_by_operand)
     ev.run(module.comb[name])
     return int(ev.values[name])
 
 
-def port_value(module: Module, instance: str, port: str, bits: int, values: dict[str, Any], sign_by_operand: bool = False) -> int:
+def port_value(module: Module, instance: str, port: str, bits: int, values: Mapping[str, Any], sign_by_operand: bool = False) -> int:
     """What an input port of `bits` bits of an instance gets."""
     return Evaluator(module, values, sign_by_operand).assigned(module.ports[instance, port], bits)
 
 
-def next_state(module: Module, values: dict[str, Any], sign_by_operand: bool = False) -> dict[tuple[str, int | None], int]:
+def next_state(module: Module, values: Mapping[str, Any], sign_by_operand: bool = False) -> dict[tuple[str, int | None], int]:
     """The nonblocking assignments of one clock edge: (name, element or None) -> value."""
-    ev = Evaluator(module, dict(values), sign_by_operand)
+    ev = Evaluator(module, values, sign_by_operand)
     ev.run(module.ff)
     return ev.nba
