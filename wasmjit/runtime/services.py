@@ -289,12 +289,18 @@ _PAIR = struct.Struct("<Qq")
 
 
 def read_pair(rt: Runtime, ptr: int) -> tuple[int, int]:
-    """A `{ptr, i64}` struct in memory: pointer and signed length."""
+    """A `{ptr, i64}` struct in memory: pointer and signed length. Behind a null pointer there is an empty one."""
+    if not ptr & M32:
+        return 0, 0
     data, length = _PAIR.unpack(rt.read(ptr, 16))
     return data, length
 
 
 def store_pair(rt: Runtime, ptr: int, data: int, length: int) -> None:
+    """Update a `{ptr, i64}` struct; an update behind a null pointer is lost, with a warning."""
+    if not ptr & M32:
+        rt.warn("update of a queue or string that was never created")
+        return
     rt.store_bytes(ptr, _PAIR.pack(data, length))
 
 

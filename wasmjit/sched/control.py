@@ -155,6 +155,7 @@ LIMIT_LOOP = 2  # combinational loop
 LIMIT_ROUNDS = 3  # processes wake each other without time passing
 LIMIT_MEMORY = 4
 LIMIT_STEPS = 5
+LIMIT_PROCESSES = 6
 
 FAULT_BAD_FREE = 0xFFFFFF01  # fault sites of the kernel itself
 FAULT_STATUS = 0xFFFFFF02  # an activation returned FAULT (or no known status) without details

@@ -135,10 +135,20 @@ class Governor:
         n = self.sim.memory.u32[(frame + FRAME_PROC) >> 2]
         return n + 1, self.sim.name_of(n)
 
+    def runaway(self) -> None:
+        """The running process forks without end: its code was left for good."""
+        sim = self.sim
+        row = sim.view.u32(cb.CB_CUR)
+        if row:
+            frame = sim.view.u32(row + d.P_FRAME)
+            self.record("eager", sim.code.keys[sim.view.u32(row + d.P_FN)], frame, "guard_failed", "step_limit_reached", "no longer entered")
+
     def bailout(self, key: str, frame: int, reason: str, detail: str) -> None:
         pid, name = self.process_of(frame)
         if (f"{pid}:{reason}:{detail}") in self.bailed:
             return
+        if detail == "compile_budget_zero" and not self.sim.options.fail_on_deopt:
+            return  # asked for: nothing was given up
         self.bailed.add(f"{pid}:{reason}:{detail}")
         self.record("bailout", key, frame, reason, detail, "interpreted")
 

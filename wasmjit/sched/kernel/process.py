@@ -22,6 +22,8 @@ from wasmjit.sched.control import (
     CB_PEAK_DYN,
     CB_PROC_FREE,
     FAULT_STATUS,
+    LIMIT_MEMORY,
+    LIMIT_PROCESSES,
     NONE,
 )
 from wasmjit.sched.descriptors import (
@@ -85,12 +87,13 @@ from wasmjit.sched.descriptors import (
     ST_WAITING,
 )
 from wasmjit.sched.intrinsics import export, host_import, i32, ld32, ld64, memset, st32, st64, unreachable
-from wasmjit.sched.kernel.heap import k_alloc0, k_fault, k_free, k_realloc
+from wasmjit.sched.kernel.heap import k_alloc0, k_fault, k_free, k_limit, k_realloc
 from wasmjit.sched.kernel.queues import disarm, join_release, k_waitq_wake_all, leave_join, ready_push, wake, wake_proc
 from wasmjit.sched.kernel.waits import queue_append
 from wasmjit.sched.kernel.wheel import proc_ptr
 
 EMERGENCY_BYTES = 65536
+MAX_LIVE = 1 << 20  # forked processes alive at once; more is a fork in an endless loop
 STATUS_WAIT = 0  # what an activation returns
 STATUS_DONE = 1
 STATUS_DEOPT = 2
@@ -168,11 +171,15 @@ def chunk_new() -> i32:
 @export
 def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
     """A new process on the ready queue, child of the running one and member of the fork being started, if any. Returns its zeroed frame (header filled in)."""
+    if ld32(CB_LIVE_DYN) >= MAX_LIVE:
+        k_limit(LIMIT_PROCESSES, MAX_LIVE)
+        unreachable()
     f = k_frame_new(frame_size)
     p = ld32(CB_PROC_FREE)
     if p == 0:
         if chunk_new() == 0:
-            return f
+            k_limit(LIMIT_MEMORY, 0)
+            unreachable()
         p = ld32(CB_PROC_FREE)
     st32(CB_PROC_FREE, ld32(p + P_NEXT))
     c = ld32(p + P_COLD)
