@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from wasmjit.ir import Op, Value
+from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.lower.core import Leaves, Lowerer
 from wasmjit.sem.lower.llhd import now
@@ -127,8 +129,8 @@ def present(lw: Lowerer, s: Sample) -> Val:
     return load(lw, s.now, BOOL)
 
 
-def at_tick(lw: Lowerer, plan: Plan, v: Value) -> Leaves:
-    """Leaves of `v` computed from sampled values."""
+def at_tick(lw: Lowerer, plan: Plan, v: Value, endpoint: Callable[[Value], Val] | None = None) -> Leaves:
+    """Leaves of `v` computed from sampled values; `endpoint` gives what `ltl.triggered` and `ltl.matched` say."""
     got = lw.values.get(v)
     if got is not None:
         return got
@@ -136,17 +138,13 @@ def at_tick(lw: Lowerer, plan: Plan, v: Value) -> Leaves:
     op = v.owner
     if s is not None:
         lw.set(v, sampled(lw, s))
+    elif isinstance(op, Op) and op.name in ("ltl.triggered", "ltl.matched") and endpoint is not None:
+        lw.set(v, endpoint(v))
     elif isinstance(op, Op) and not plan.constant(v):
         for o in op.operands:
-            if not isinstance(o.type, mir_ref()):
-                at_tick(lw, plan, o)
+            if not isinstance(o.type, T.RefType):
+                at_tick(lw, plan, o, endpoint)
     return lw.get(v)
-
-
-def mir_ref() -> type:
-    from wasmjit.ir.types import RefType
-
-    return RefType
 
 
 def sampled_input(lw: Lowerer, plan: Plan, v: Value) -> Leaves:
@@ -316,9 +314,7 @@ class Evaluation:
                 return self.past(c, leaf)
         assert leaf.value is not None
         if leaf.kind == "sampled":
-            for v, inner in c.inner.items():
-                lw.set(v, self.bit(c, inner))
-            return at_tick(lw, self.plan, leaf.value)[0]
+            return at_tick(lw, self.plan, leaf.value, lambda v: self.bit(c, c.inner[v]))[0]
         s = self.use(leaf.value)
         if leaf.kind == "abort":
             return either(lw, load(lw, s.settled, BOOL), sampled(lw, s)[0])

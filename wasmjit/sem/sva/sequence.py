@@ -111,8 +111,8 @@ class Sequences:
     # -- constructors ----------------------------------------------------------------------------------------------------------------
 
     def bool(self, cond: Node) -> Node:
-        """One tick at which the condition holds."""
-        return self.none if cond is self.false else self._make("bool", (cond,))
+        """One tick at which the condition holds. A false constant too is looked at when its tick comes, so that an attempt fails then and not before."""
+        return self._make("bool", (cond,))
 
     def cat(self, a: Node, b: Node) -> Node:
         """`a ##1 b`: b begins at the tick after the end of a. The empty match behaves as §16.9.2.1 says for `##1`."""
