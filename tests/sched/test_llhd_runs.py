@@ -250,6 +250,50 @@ def test_a_wait_for_a_condition_evaluates_it_again(condition: str) -> None:
     assert ran.outcome.final_time_fs == 5
 
 
+def test_a_condition_computed_outside_the_process_is_listened_to() -> None:
+    ran = run(
+        printing(
+            """
+  %v = llhd.prb %s : i1
+  %n = comb.xor %v, %false : i1
+  %w = llvm.zext %n : i1 to i32
+  llhd.process {
+    llvm.call @__moore_wait_condition(%w) : (i32) -> ()
+    sim.proc.print %done
+    llhd.halt
+  }
+  llhd.process {
+    llhd.wait delay %t1, ^bb1
+  ^bb1:
+    llhd.drv %s, %true after %eps : i1
+    llhd.halt
+  }""",
+            "%s = llhd.sig %false : i1",
+            "llvm.func @__moore_wait_condition(i32)",
+        )
+    )
+    assert ran.out == "done\n" and ran.outcome.final_time_fs == 1_000_000
+
+
+def test_a_process_that_also_observes_others_does_not_wake_itself() -> None:
+    ran = run(
+        printing(
+            """
+  llhd.process {
+    %v = llhd.prb %s : i1
+    %o = llhd.prb %other : i1
+    llhd.drv %s, %true after %eps : i1
+    llhd.wait (%v, %o : i1, i1), ^bb1
+  ^bb1:
+    sim.proc.print %done
+    llhd.halt
+  }""",
+            "%s = llhd.sig %false : i1\n  %other = llhd.sig %false : i1",
+        )
+    )
+    assert ran.out == ""
+
+
 LOOP = """
   llhd.process {{
     cf.br ^bb1

@@ -496,19 +496,16 @@ class Watch:
 
 
 _REEVALUATED = ("llhd.prb", "llvm.load")
-_PURE_DIALECTS = (
-    *("comb.", "hw.", "arith.", "math.", "index.", "builtin.unrealized_conversion_cast", "llhd.sig.", "seq.", "moore."),
-    *(f"llvm.{n}" for n in ("intr.", "extractvalue", "insertvalue", "getelementptr", "icmp", "fcmp", "zext", "sext", "trunc", "select", "ptrtoint", "inttoptr", "bitcast")),
-    *(f"llvm.{n}" for n in ("and", "or", "xor", "add", "sub", "mul", "shl", "lshr", "ashr", "udiv", "sdiv", "urem", "srem")),
-)
+_PURE_DIALECTS = ("comb.", "hw.", "arith.", "math.", "index.", "builtin.unrealized_conversion_cast", "llhd.sig.", "seq.", "moore.", "llvm.intr.")
 _IMPURE_INTRINSICS = ("llvm.intr.mem", "llvm.intr.stack", "llvm.intr.lifetime")
 _PURE_LLVM = frozenset(
     f"llvm.{n}"
     for n in (
-        "add sub mul udiv sdiv urem srem and or xor shl lshr ashr icmp fcmp select zext sext trunc ptrtoint inttoptr bitcast getelementptr extractvalue insertvalue"
-        " fadd fsub fmul fdiv frem fneg fptosi fptoui sitofp uitofp fpext fptrunc freeze addrspacecast"
-    ).split()
-)
+        "add", "sub", "mul", "udiv", "sdiv", "urem", "srem", "and", "or", "xor", "shl", "lshr", "ashr", "icmp", "fcmp", "select",
+        "zext", "sext", "trunc", "ptrtoint", "inttoptr", "bitcast", "getelementptr", "extractvalue", "insertvalue", "fadd", "fsub",
+        "fmul", "fdiv", "frem", "fneg", "fptosi", "fptoui", "sitofp", "uitofp", "fpext", "fptrunc", "freeze", "addrspacecast",
+    )
+)  # fmt: skip
 CALLS = ("llvm.call", "func.call")
 _ALLOCATORS = ("malloc", "calloc", "realloc")
 HEADER_BYTES = 16
