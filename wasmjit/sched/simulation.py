@@ -12,8 +12,7 @@ from wasmjit.elab.definition import Definition
 from wasmjit.elab.design import Elaborated, Process, default_tops
 from wasmjit.elab.program import ProgramImpl
 from wasmjit.interp.compiler import lazy
-from wasmjit.ir import Design, Op
-from wasmjit.report.telemetry import Telemetry
+from wasmjit.ir import Dense, Design, Op
 from wasmjit.report.telemetry import Telemetry
 from wasmjit.runtime.cache import Cache, open_cache
 from wasmjit.runtime.engine import Engine
@@ -38,6 +37,7 @@ from wasmjit.sched.postponed import Postponed
 from wasmjit.sched.tracing import Tracing, drain
 from wasmjit.sched.view import KernelView
 from wasmjit.sched.wasmkernel import WasmKernel
+from wasmjit.sem.dense import dense_elements
 from wasmjit.sem.lower.core import Unsupported
 from wasmjit.sem.mir import FRAME_HEADER, Body, CallSite
 from wasmjit.waves.model import WaveError
@@ -522,8 +522,4 @@ def rtti_table(design: Design) -> list[int]:
             break
     if attr is None:
         return []
-    values = attr.values if hasattr(attr, "values") and not isinstance(attr, (list, tuple)) else attr
-    if isinstance(values, int):
-        n = attr.type.shape[0] if hasattr(attr.type, "shape") and attr.type.shape else 1
-        return [values] * n
-    return [int(v) for v in values]
+    return [int(v) for v in (dense_elements(attr) if isinstance(attr, Dense) else attr)]

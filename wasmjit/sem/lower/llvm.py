@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasmjit.ir import Op
+from wasmjit.ir import Dense, Op
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
+from wasmjit.sem.dense import dense_elements
 from wasmjit.sem.layout import Layout, layout, leaf_slice
 from wasmjit.sem.lower.arith import CMPF, CMPI, bitcast
 from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
@@ -181,7 +182,7 @@ def data_bytes(t: T.Type, value: Any) -> bytes:
             if isinstance(value, str):
                 raw = value.encode("utf-8", "surrogateescape")
                 return raw[: lay.size].ljust(lay.size, b"\0")
-            values = value.values if hasattr(value, "values") and not isinstance(value, (list, tuple)) else value
+            values = dense_elements(value) if isinstance(value, Dense) else value
             if isinstance(values, (int, float, bool)):
                 return data_bytes(t.elem, values) * t.size
             values = list(values)
