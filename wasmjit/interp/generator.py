@@ -151,7 +151,8 @@ class Generator:
         if op.code in LOADS:
             loads.append(self._writes[block.id][pos])
         if user is None:
-            if isinstance(block.term, (Wait, CallS, Switch)) or (loads and isinstance(block.term, Ret)):
+            late = loads and (isinstance(block.term, Ret) or self._writes[block.id][-1] != min(loads))
+            if isinstance(block.term, (Wait, CallS, Switch)) or late:
                 return False
         else:
             if loads and (self._writes[block.id][at] != min(loads) or user.code in ("rt", "svc", "call", "icall", "spawn")):

@@ -272,7 +272,7 @@ def _fifo(lw: Lowerer, d: Any, op: Op) -> None:
     n = int(op.attrs["depth"])
     t = op.results[0].type
     lay = layout(t)
-    ty = I(max(n.bit_length(), 1))
+    ty = I(max(n, *(limit for _, limit in thresholds(op)), 1).bit_length())
     storage = d.storage(layout(T.ArrayType(n, t))) if n > 1 else d.storage(lay)
     head_cell, tail_cell, count_cell = (d.cell(ty.nbytes) for _ in range(3))
     ctx = lw.x("ctx", I32)
@@ -309,8 +309,7 @@ def _fifo(lw: Lowerer, d: Any, op: Op) -> None:
     sampled(lw, d, op.results[1], (lw.x("icmp", BOOL, next_count, top, attr="eq"),))
     sampled(lw, d, op.results[2], (lw.x("icmp", BOOL, next_count, zero, attr="eq"),))
     for r, (kind, limit) in zip(op.results[3:], thresholds(op), strict=True):
-        bound = lw.const(ty, min(limit, ty.mask))
-        sampled(lw, d, r, (lw.x("icmp", BOOL, next_count, bound, attr="uge" if kind == "almostFull" else "ule"),))
+        sampled(lw, d, r, (lw.x("icmp", BOOL, next_count, lw.const(ty, limit), attr="uge" if kind == "almostFull" else "ule"),))
 
     def push() -> None:
         for leaf, o in zip(data, lay.offs, strict=True):
