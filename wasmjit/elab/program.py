@@ -285,14 +285,32 @@ class ProgramImpl:
         return bytes(img)
 
     def constructors(self) -> list[str]:
-        """Functions of llvm.mlir.global_ctors in order of priority."""
-        out: list[tuple[int, int, str]] = []
+        """Functions of llvm.mlir.global_ctors in order of priority.
+
+        Those that call no function of the design come first: they give static variables their default values (IEEE 1800 §6.8), which the
+        initialisers of other variables may rely on wherever they stand in the text.
+        """
+        out: list[tuple[int, bool, int, str]] = []
         for op in [o for r in self.design.root.regions for b in r.blocks[:1] for o in b.ops]:
             if op.name == "llvm.mlir.global_ctors":
                 prios = op.attrs.get("priorities") or []
                 for i, f in enumerate(op.attrs.get("ctors") or []):
-                    out.append((int(prios[i]) if i < len(prios) else 65535, len(out), f.name))
-        return [name for _, _, name in sorted(out)]
+                    out.append((int(prios[i]) if i < len(prios) else 65535, self.calls_design(f.name), len(out), f.name))
+        return [name for *_, name in sorted(out)]
+
+    def calls_design(self, name: str) -> bool:
+        """Whether a function calls another one that has a body, or through a pointer."""
+        op = self.design.symbols.get(name)
+        for b in op.regions[0].blocks if op is not None and op.regions else ():
+            for o in b.ops:
+                if o.name in ("func.call_indirect", "llvm.invoke"):
+                    return True
+                if o.name in ("func.call", "llvm.call"):
+                    callee = o.attrs.get("callee")
+                    target = self.design.symbols.get(callee.name) if callee is not None else None
+                    if callee is None or (target is not None and target.regions):
+                        return True
+        return False
 
 
 def leaves(op: Op, ts: tuple[T.Type, ...]) -> tuple[Ty, ...]:
