@@ -58,6 +58,18 @@ def test_a_loop_with_a_way_out_is_left_alone() -> None:
     assert stop_idle_loops(b.body) == 0
 
 
+def test_a_way_out_that_is_never_taken_is_none() -> None:
+    b = BodyBuilder("p", "process")
+    entry, head, out = b.new_block(), b.new_block(), b.new_block()
+    b.set_block(entry)
+    b.br(head)
+    b.set_block(head)
+    b.cond_br(b.const(I(1), 1), head, out)
+    b.set_block(out)
+    b.halt()
+    assert stop_idle_loops(b.body) == 1
+
+
 def test_a_loop_through_a_wait_is_no_loop_of_one_activation() -> None:
     b = BodyBuilder("p", "process")
     entry, again = b.new_block(), b.new_block()

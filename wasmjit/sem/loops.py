@@ -21,6 +21,8 @@ def targets(block: Block) -> list[Block]:
     assert term is not None
     if isinstance(term, CallS):
         return [term.resume]
+    if isinstance(term, CondBr) and term.cond.const is not None:
+        return [term.ttarget if term.cond.const else term.ftarget]
     return [b for b, _ in term.edges()]
 
 
