@@ -25,7 +25,7 @@ def add_run_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--max-time", type=natural, default=0, metavar="FS", help="stop before events later than this (fs)")
     p.add_argument("--max-cycles", type=natural, default=0, metavar="N", help="stop after N time steps")
     p.add_argument("--max-deltas", type=natural, default=10000, metavar="N", help="delta cycles per time step (10000; 0: no limit)")
-    p.add_argument("--max-process-steps", type=natural, default=0, metavar="N", help="process activations of the whole run")
+    p.add_argument("--max-process-steps", type=natural, default=0, metavar="N", help="process activations of the whole run, and as many turns of loops")
     p.add_argument("--timeout", type=float, default=0.0, metavar="S", help="wall-clock limit in seconds")
     p.add_argument("--seed", type=integer, default=0, metavar="N", help="of everything random in the run (0)")
     p.add_argument("--vcd", metavar="FILE", help="write value changes as VCD")
