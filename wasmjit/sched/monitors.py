@@ -191,7 +191,9 @@ class Monitors:
         for i, leaf in enumerate(c.prop.leaves):
             if leaf.kind in ("abort", "current") and leaf.value is not None:
                 s = plan.samples[leaf.value]
-                on = self.sim.view.u8(inst.ctx + s.now) | self.sim.view.u8(inst.ctx + (s.settled if leaf.kind == "abort" else s.lowered + 1))
+                on = self.sim.view.u8(inst.ctx + s.now) | self.sim.view.u8(
+                    inst.ctx + (s.settled if leaf.kind == "abort" else s.lowered + 1)
+                )
                 letter |= (on & 1) << i
         return letter
 

@@ -62,7 +62,9 @@ def printed(body: str, values: list[tuple[str, int]], mode: str = "interpret") -
         parts += [f"%fmt{i}", "%sp"]
     text += f"  %line = sim.fmt.concat ({', '.join([*parts, '%nl'])})\n  sim.print %line on %clk if %true\n  hw.output\n}}\n"
     out: list[bytes] = []
-    sim = Simulation(parse_text(text), RunOptions(mode=mode, tops=["top"], max_time=10_000_000 * CYCLES), stdout=out.append, stderr=lambda _: None)
+    sim = Simulation(
+        parse_text(text), RunOptions(mode=mode, tops=["top"], max_time=10_000_000 * CYCLES), stdout=out.append, stderr=lambda _: None
+    )
     sim.run()
     return [tuple(int(x) for x in line.split()) for line in b"".join(out).decode().splitlines()]
 
@@ -113,7 +115,10 @@ def firmem(latency: int, ruw: str, write_latency: int) -> tuple[str, Callable[[]
 
 
 @pytest.mark.parametrize("mode", ["interpret", "compile"])
-@pytest.mark.parametrize(("latency", "ruw", "write_latency"), [(0, "undefined", 1), (1, "old", 1), (1, "new", 1), (2, "undefined", 1), (2, "new", 2), (3, "old", 3)])
+@pytest.mark.parametrize(
+    ("latency", "ruw", "write_latency"),
+    [(0, "undefined", 1), (1, "old", 1), (1, "new", 1), (2, "undefined", 1), (2, "new", 2), (3, "old", 3)],
+)
 def test_firmem_reads_what_was_written(latency: int, ruw: str, write_latency: int, mode: str) -> None:
     body, model = firmem(latency, ruw, write_latency)
     assert [row[0] for row in printed(body, [("%r", 8)], mode)] == model()

@@ -25,7 +25,9 @@ conditions = st.recursive(
     lambda c: st.one_of(st.tuples(st.just("bnot"), c), st.tuples(st.just("band"), c, c)),
     max_leaves=3,
 )
-bounds = st.tuples(st.integers(0, 2), st.one_of(st.just(INF), st.integers(0, 2))).map(lambda b: (b[0], b[1] if b[1] == INF else b[0] + b[1]))
+bounds = st.tuples(st.integers(0, 2), st.one_of(st.just(INF), st.integers(0, 2))).map(
+    lambda b: (b[0], b[1] if b[1] == INF else b[0] + b[1])
+)
 sequences = st.recursive(
     st.one_of(
         st.tuples(st.just("bool"), conditions),

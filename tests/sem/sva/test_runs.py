@@ -33,17 +33,31 @@ hw.module @top() {
 
 def stimulus(name: str, values: str, offset: str = "0ns", step: str = "10ns", final: str = "") -> str:
     """A signal with one value per step from time 5 ns + offset on; each is assigned with a blocking assignment."""
-    lines = [f"  %{name}_s = llhd.sig %false : i1", "  llhd.process {", f"    %first = llhd.constant_time <{offset}, 0d, 0e>", f"    %step = llhd.constant_time <{step}, 0d, 0e>"]
+    lines = [
+        f"  %{name}_s = llhd.sig %false : i1",
+        "  llhd.process {",
+        f"    %first = llhd.constant_time <{offset}, 0d, 0e>",
+        f"    %step = llhd.constant_time <{step}, 0d, 0e>",
+    ]
     lines += ["    llhd.wait delay %half, ^a", "  ^a:", "    llhd.wait delay %first, ^b0"]
     for i, bit in enumerate(values):
-        lines += [f"  ^b{i}:", f"    llhd.drv %{name}_s, %{'true' if bit == '1' else 'false'} after %zero : i1", f"    llhd.wait delay %step, ^b{i + 1}"]
+        lines += [
+            f"  ^b{i}:",
+            f"    llhd.drv %{name}_s, %{'true' if bit == '1' else 'false'} after %zero : i1",
+            f"    llhd.wait delay %step, ^b{i + 1}",
+        ]
     lines += [f"  ^b{len(values)}:", *([f"    {final}"] if final else []), "    llhd.halt", "  }", f"  %{name} = llhd.prb %{name}_s : i1"]
     return "\n".join(lines)
 
 
 def run(body: str, until: int = 100 * NS, verbose: int = 0, mode: str = "interpret") -> tuple[Simulation, list[str]]:
     lines: list[str] = []
-    sim = Simulation(parse_text(HEADER + body + "\n  hw.output\n}\n"), RunOptions(mode=mode, tops=["top"], max_time=until, verbose=verbose), stdout=lambda _: None, stderr=lines.append)
+    sim = Simulation(
+        parse_text(HEADER + body + "\n  hw.output\n}\n"),
+        RunOptions(mode=mode, tops=["top"], max_time=until, verbose=verbose),
+        stdout=lambda _: None,
+        stderr=lines.append,
+    )
     sim.run()
     return sim, lines
 
@@ -60,7 +74,9 @@ def test_an_operand_changed_in_the_time_step_of_the_edge_has_its_old_value() -> 
 
 
 def test_a_remembered_sample_is_the_one_of_the_tick_before() -> None:
-    body = stimulus("a", "011010000") + """
+    body = (
+        stimulus("a", "011010000")
+        + """
   %clock = seq.to_clock %clk
   %init = seq.initial() {
     %x = hw.constant false
@@ -71,6 +87,7 @@ def test_a_remembered_sample_is_the_one_of_the_tick_before() -> None:
   %rose = comb.and %a, %np : i1
   %no = comb.xor %rose, %true : i1
   verif.clocked_assert %no, posedge %clk label "rose" : i1"""
+    )
     _, lines = run(body)
     assert failures(lines) == [25, 55]
     assert all("rose in top" in line for line in lines if "failed at" in line)
@@ -78,11 +95,16 @@ def test_a_remembered_sample_is_the_one_of_the_tick_before() -> None:
 
 def test_disable_iff_kills_pending_attempts_at_any_moment() -> None:
     def verdict(pulse: int) -> list[int]:
-        body = stimulus("a", "0100010000") + "\n" + stimulus("r", "0" * pulse + "1" + "0" * (34 - pulse), "1ns", "2ns") + """
+        body = (
+            stimulus("a", "0100010000")
+            + "\n"
+            + stimulus("r", "0" * pulse + "1" + "0" * (34 - pulse), "1ns", "2ns")
+            + """
   %on = comb.xor %r, %true : i1
   %next = ltl.delay %false, 1, 0 : i1
   %p = ltl.implication %a, %next : i1, !ltl.sequence
   verif.clocked_assert %p if %on, posedge %clk : !ltl.property"""
+        )
         return failures(run(body)[1])
 
     # attempts that are not vacuous begin at 25 ns and 65 ns; the pulses are at 14..16 ns, 24..26 ns and 30..32 ns
@@ -92,18 +114,26 @@ def test_disable_iff_kills_pending_attempts_at_any_moment() -> None:
 
 
 def test_disable_iff_sees_a_reset_that_comes_with_the_clock_edge() -> None:
-    body = stimulus("r", "0110000") + """
+    body = (
+        stimulus("r", "0110000")
+        + """
   %on = comb.xor %r, %true : i1
   verif.clocked_assert %false if %on, posedge %clk : i1"""
+    )
     assert failures(run(body, 60 * NS)[1]) == [5, 35, 45, 55]
 
 
 def test_attempts_that_overlap_are_checked_each() -> None:
     # a at ticks 15, 25, 35; b at tick 45 only: a |-> ##[1:2] b holds for the attempts of 25 and 35, fails for that of 15 at 35
-    body = stimulus("a", "1110000000") + "\n" + stimulus("b", "0001000000") + """
+    body = (
+        stimulus("a", "1110000000")
+        + "\n"
+        + stimulus("b", "0001000000")
+        + """
   %w = ltl.delay %b, 1, 1 : i1
   %p = ltl.implication %a, %w : i1, !ltl.sequence
   verif.clocked_assert %p, posedge %clk : !ltl.property"""
+    )
     sim, lines = run(body, verbose=1)
     assert failures(lines) == [35]
     assert sim.outcome.exit_code == 1
@@ -112,10 +142,15 @@ def test_attempts_that_overlap_are_checked_each() -> None:
 
 
 def test_covers_count_nonvacuous_matches() -> None:
-    body = stimulus("a", "0101100000") + "\n" + stimulus("b", "0011010000") + """
+    body = (
+        stimulus("a", "0101100000")
+        + "\n"
+        + stimulus("b", "0011010000")
+        + """
   %n = ltl.delay %b, 1, 0 : i1
   %p = ltl.implication %a, %n : i1, !ltl.sequence
   verif.clocked_cover %p, posedge %clk label "ab" : !ltl.property"""
+    )
     sim, lines = run(body)
     assert sim.outcome.covers == {"ab": 2}
     assert sim.outcome.exit_code == 0 and not failures(lines)
@@ -129,13 +164,20 @@ def test_a_strong_operator_that_is_not_satisfied_fails_at_the_end(op: str, times
 
 
 def test_assertions_of_the_last_time_step_are_evaluated() -> None:
-    _, lines = run(stimulus("a", "01", final="sim.terminate success, quiet") + "\n  %na = comb.xor %a, %true : i1\n  verif.clocked_assert %na, posedge %clk : i1")
+    _, lines = run(
+        stimulus("a", "01", final="sim.terminate success, quiet")
+        + "\n  %na = comb.xor %a, %true : i1\n  verif.clocked_assert %na, posedge %clk : i1"
+    )
     assert failures(lines) == [25]
 
 
 def test_a_condition_without_a_clock_is_checked_when_it_has_settled() -> None:
     # b follows a through a process, in a later epsilon of the same time step: only the settled difference counts
-    body = stimulus("a", "0110") + "\n" + stimulus("c", "00001", "3ns", "4ns") + """
+    body = (
+        stimulus("a", "0110")
+        + "\n"
+        + stimulus("c", "00001", "3ns", "4ns")
+        + """
   %b_s = llhd.sig %false : i1
   llhd.process {
     cf.br ^bb1
@@ -149,6 +191,7 @@ def test_a_condition_without_a_clock_is_checked_when_it_has_settled() -> None:
   %b = llhd.prb %b_s : i1
   %same = comb.icmp eq %a, %b : i1
   verif.assert %same label "same" : i1"""
+    )
     sim, lines = run(body)
     assert failures(lines) == [35]
     assert sim.outcome.exit_code == 1
@@ -157,7 +200,13 @@ def test_a_condition_without_a_clock_is_checked_when_it_has_settled() -> None:
 def test_a_sequence_goes_from_one_clock_to_another() -> None:
     # a at the tick of clk at 15 ns, then b at the next tick of k, strictly later (§16.13.1)
     def verdict(b: str) -> list[int]:
-        body = stimulus("a", "1000000000") + "\n" + stimulus("b", b, "2ns") + "\n" + stimulus("k", "0001000100010001000100010001", "0ns", "2ns") + """
+        body = (
+            stimulus("a", "1000000000")
+            + "\n"
+            + stimulus("b", b, "2ns")
+            + "\n"
+            + stimulus("k", "0001000100010001000100010001", "0ns", "2ns")
+            + """
   %bk = ltl.clock %b, posedge %k : i1
   %s = ltl.delay %bk, 0, 0 : !ltl.sequence
   %ac = ltl.delay %a, 0, 0 : i1
@@ -165,6 +214,7 @@ def test_a_sequence_goes_from_one_clock_to_another() -> None:
   %c = ltl.concat %ac, %s : !ltl.sequence, !ltl.sequence
   %p = ltl.implication %a, %c : i1, !ltl.sequence
   verif.clocked_assert %p, posedge %clk : !ltl.property"""
+        )
         _, lines = run(body, 60 * NS)
         return failures(lines)
 
@@ -174,19 +224,28 @@ def test_a_sequence_goes_from_one_clock_to_another() -> None:
 
 
 def test_triggered_sees_ends_of_matches_that_began_at_any_tick() -> None:
-    body = stimulus("a", "0100110000") + "\n" + stimulus("b", "0010001000") + """
+    body = (
+        stimulus("a", "0100110000")
+        + "\n"
+        + stimulus("b", "0010001000")
+        + """
   %db = ltl.delay %b, 0, 0 : i1
   %s = ltl.concat %a, %db : i1, !ltl.sequence
   %t = ltl.triggered %s : !ltl.sequence -> i1
   %n = comb.xor %t, %true : i1
   verif.clocked_assert %n, posedge %clk : i1"""
+    )
     _, lines = run(body)
     assert failures(lines) == [35, 75]
 
 
 def test_within_has_its_source_meaning() -> None:
     def verdict(inner: str) -> list[int]:
-        body = stimulus("g", "1000000") + "\n" + stimulus("a", inner) + """
+        body = (
+            stimulus("g", "1000000")
+            + "\n"
+            + stimulus("a", inner)
+            + """
   %w = ltl.delay %true, 3, 0 : i1
   %rep = ltl.repeat %true, 0 : i1
   %before = ltl.delay %rep, 1, 0 : !ltl.sequence
@@ -195,6 +254,7 @@ def test_within_has_its_source_meaning() -> None:
   %x = ltl.intersect %c, %w : !ltl.sequence, !ltl.sequence
   %p = ltl.implication %g, %x : i1, !ltl.sequence
   verif.clocked_assert %p, posedge %clk : !ltl.property"""
+        )
         _, lines = run(body, 70 * NS)
         return failures(lines)
 
@@ -214,7 +274,11 @@ def test_more_conditions_than_a_letter_holds_are_refused() -> None:
 
 
 def test_both_tiers_agree() -> None:
-    body = stimulus("a", "0110101101") + "\n" + stimulus("b", "0011010110") + """
+    body = (
+        stimulus("a", "0110101101")
+        + "\n"
+        + stimulus("b", "0011010110")
+        + """
   %w = ltl.delay %b, 1, 2 : i1
   %r = ltl.repeat %a, 1, 1 : i1
   %c = ltl.concat %r, %w : !ltl.sequence, !ltl.sequence
@@ -223,6 +287,7 @@ def test_both_tiers_agree() -> None:
   %p = ltl.implication %f, %g : !ltl.sequence, !ltl.sequence
   %u = ltl.until %p, %b : !ltl.property, i1
   verif.clocked_assert %u, posedge %clk : !ltl.property"""
+    )
     results = [run(body, verbose=1, mode=m)[1] for m in ("interpret", "compile")]
     pick = [[line for line in lines if "failed at" in line or "attempts," in line] for lines in results]
     assert pick[0] == pick[1] and pick[0]

@@ -183,7 +183,7 @@ def lower_clocks(lw: Lowerer, d: Any, g: Group) -> None:
         store(lw, cell, lw.x("add", STATE, lw.x("zext", STATE, clk), lw.const(STATE, 1)))
         code = {"posedge": 1, "negedge": 2}.get(clock.edge, 3)
         edge = both(lw, seen, edge_happened(lw, code, (level,), (clk,)))
-        when(lw, edge, lambda i=i: announce(lw, g, 1 << i))  # type: ignore[misc]
+        when(lw, edge, lambda i=i: announce(lw, g, 1 << i))
 
 
 # -- evaluation ------------------------------------------------------------------------------------------------------------------------------

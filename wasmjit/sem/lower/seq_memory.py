@@ -111,7 +111,13 @@ def word(lw: Lowerer, op: Op, at: Val) -> tuple[Ref, Layout]:
     lay = layout(t.elem)
     home = lw.scope.d.home[mem.results[0]]  # type: ignore[union-attr]
     backwards = lw.x("sub", at.ty, lw.const(at.ty, t.size - 1), at)
-    return element(lw, Ref(home), lw.x("mux", at.ty, lw.x("icmp", BOOL, at, lw.const(at.ty, t.size), attr="ult"), backwards, lw.const(at.ty, t.size)), t.size, lay.size), lay
+    return element(
+        lw,
+        Ref(home),
+        lw.x("mux", at.ty, lw.x("icmp", BOOL, at, lw.const(at.ty, t.size), attr="ult"), backwards, lw.const(at.ty, t.size)),
+        t.size,
+        lay.size,
+    ), lay
 
 
 def read(lw: Lowerer, op: Op, at: Val) -> Leaves:
@@ -233,7 +239,11 @@ def _clock_write(lw: Lowerer, d: Any, op: Op) -> None:
         for i in range(lanes.ty.size):
             part = lw.x("extract", I(width), data[0], attr=i * width)
             lane = Ref(ref.net, ref.ptr, ref.off, ref.dyn, lw.i32(i * width), ref.valid)
-            when(lw, lw.x("extract", BOOL, lanes, attr=i), lambda lane=lane, part=part, w=width: drive(lw, lane, layout(T.IntType(w)), (part,), time))  # type: ignore[misc]
+            when(
+                lw,
+                lw.x("extract", BOOL, lanes, attr=i),
+                lambda lane=lane, part=part, w=width: drive(lw, lane, layout(T.IntType(w)), (part,), time),
+            )
 
     when(lw, enable, store)
 

@@ -20,10 +20,13 @@ OBSERVED = (0, 1 << 24, 0)
 """Delay from a clock edge to the evaluation of its assertions: later than any other delta of the time step."""
 
 CLOCKED = frozenset({"verif.clocked_assert", "verif.clocked_assume", "verif.clocked_cover"})
-UNCLOCKED = frozenset({"verif.assert", "verif.assume", "verif.cover", "verif.require", "verif.ensure", "sv.assert", "sv.assume", "sv.cover"})
+UNCLOCKED = frozenset(
+    {"verif.assert", "verif.assume", "verif.cover", "verif.require", "verif.ensure", "sv.assert", "sv.assume", "sv.cover"}
+)
 UNCLEAN = ("ltl.", "llvm.load", "llhd.current_time", "sim.")
 """Operations whose value changes without a net changing: what depends on them is computed at the tick from sampled operands."""
 
+MAX_CLOCKS = 8
 MONITOR_BYTES = 96
 DETECTOR_BYTES = 32
 
@@ -79,6 +82,7 @@ class Plan:
         self.samples: dict[Value, Sample] = {}
         self.groups: list[Group] = []
         self.sampled_inputs: set[Op] = set()
+        self.visited: set[tuple[Check | None, Value]] = set()
         self.memo: dict[Any, Any] = {}
         self.constant: Any = None
 
@@ -105,6 +109,8 @@ class Plan:
             group.checks.append(check)
             return
         prop = Translator(op, clock, self.memo).run(value)
+        if len(prop.clocks) > MAX_CLOCKS:
+            raise Unsupported(op, f"'{op.name}' of a property with more than {MAX_CLOCKS} clocks")
         check = Check(op, kind, prop, enable, self.d.cell(MONITOR_BYTES))
         for leaf in prop.leaves:
             self.need(check, leaf)
@@ -155,7 +161,7 @@ class Plan:
 
     def leaf_value(self, check: Check | None, v: Value) -> None:
         """Register what must be sampled to compute `v` at a tick."""
-        if v in self.samples or self.constant(v):
+        if v in self.samples or (check, v) in self.visited or self.constant(v):
             return
         if self.clean(v):
             self.sample(v)
@@ -171,6 +177,7 @@ class Plan:
             check.inner[v] = t.leaves[0]
             self.need(check, t.leaves[0])
             return
+        self.visited.add((check, v))
         for o in op.operands:
             if not isinstance(o.type, T.RefType):
                 self.leaf_value(check, o)

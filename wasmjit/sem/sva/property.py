@@ -42,18 +42,19 @@ class Properties(Sequences):
             case "fails":
                 return self.holds_p
             case "not":
-                return p.args[0]  # type: ignore[return-value]
+                inner: Node = p.args[0]
+                return inner
             case "and":
-                return self.any_of([self.negate(a) for a in p.args])  # type: ignore[arg-type]
+                return self.any_of([self.negate(a) for a in p.args])
             case "or":
-                return self.all_of([self.negate(a) for a in p.args])  # type: ignore[arg-type]
+                return self.all_of([self.negate(a) for a in p.args])
         return self._make("not", (p,))
 
     def all_of(self, parts: Iterable[Node]) -> Node:
         """Conjunction. A success among pending parts stays as a mark that the attempt is not vacuous."""
         flat: set[Node] = set()
         for p in parts:
-            flat.update(p.args if p.op == "and" else (p,))  # type: ignore[arg-type]
+            flat.update(p.args if p.op == "and" else (p,))
         if self.fails_p in flat:
             return self.fails_p
         flat.discard(self.vacuous_p)
@@ -66,7 +67,7 @@ class Properties(Sequences):
     def any_of(self, parts: Iterable[Node]) -> Node:
         flat: set[Node] = set()
         for p in parts:
-            flat.update(p.args if p.op == "or" else (p,))  # type: ignore[arg-type]
+            flat.update(p.args if p.op == "or" else (p,))
         if self.holds_p in flat:
             return self.holds_p
         if self.vacuous_p in flat:
@@ -106,7 +107,7 @@ class Properties(Sequences):
         return got
 
     def _progress(self, p: Node, letter: int) -> Node:
-        a: tuple[Node, ...] = p.args  # type: ignore[assignment]
+        a: tuple[Node, ...] = p.args
         match p.op:
             case "seq":
                 d = self.derive(a[0], letter)
@@ -134,7 +135,7 @@ class Properties(Sequences):
 
     def final(self, p: Node, aborts: int) -> bool | None:
         """Verdict when no more ticks come. `aborts`: a letter with the abort conditions that held since the last tick."""
-        a: tuple[Node, ...] = p.args  # type: ignore[assignment]
+        a: tuple[Node, ...] = p.args
         match p.op:
             case "holds" | "vacuous":
                 return True

@@ -10,6 +10,7 @@ Nodes are made by a `Sequences` only and are interned: equal sequences are one o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 INF = -1
 """Upper bound of an unbounded repetition or delay."""
@@ -20,7 +21,7 @@ class Node:
 
     __slots__ = ("args", "id", "nullable", "op", "support")
 
-    def __init__(self, op: str, args: tuple[object, ...], ident: int) -> None:
+    def __init__(self, op: str, args: tuple[Any, ...], ident: int) -> None:
         self.op = op
         self.args = args
         self.id = ident
@@ -35,7 +36,7 @@ class Sequences:
     """Constructors and derivatives of sequences. `support` of a node: leaves its next derivative can depend on, as a bit mask."""
 
     def __init__(self) -> None:
-        self.table: dict[tuple[object, ...], Node] = {}
+        self.table: dict[tuple[Any, ...], Node] = {}
         self.memo: dict[tuple[int, int], Node] = {}
         self.true = self._make("lit", (1,))
         self.false = self._make("lit", (0,))
@@ -46,7 +47,7 @@ class Sequences:
 
     # -- interning -----------------------------------------------------------------------------------------------------------------
 
-    def _make(self, op: str, args: tuple[object, ...]) -> Node:
+    def _make(self, op: str, args: tuple[Any, ...]) -> Node:
         key = (op, *[a.id if isinstance(a, Node) else (a,) for a in args])
         n = self.table.get(key)
         if n is None:
@@ -60,19 +61,19 @@ class Sequences:
             case "empty":
                 return True
             case "cat" | "both":
-                return all(a.nullable for a in n.args)  # type: ignore[attr-defined]
+                return all(a.nullable for a in n.args)
             case "alt":
-                return any(a.nullable for a in n.args)  # type: ignore[attr-defined]
+                return any(a.nullable for a in n.args)
             case "repeat":
-                return n.args[1] == 0 or n.args[0].nullable  # type: ignore[attr-defined, no-any-return]
+                return bool(n.args[1] == 0 or n.args[0].nullable)
             case "first":
-                return n.args[0].nullable  # type: ignore[attr-defined, no-any-return]
+                return bool(n.args[0].nullable)
         return False
 
     def _support(self, n: Node) -> int:
         nodes = [a for a in n.args if isinstance(a, Node)]
         if n.op == "leaf":
-            return 1 << int(n.args[0])  # type: ignore[call-overload, no-any-return]
+            return 1 << int(n.args[0])
         if n.op == "cat" and not nodes[0].nullable:
             return nodes[0].support
         mask = 0
@@ -88,7 +89,7 @@ class Sequences:
     def bnot(self, a: Node) -> Node:
         if a.op == "lit":
             return self.false if a is self.true else self.true
-        return a.args[0] if a.op == "bnot" else self._make("bnot", (a,))  # type: ignore[return-value]
+        return a.args[0] if a.op == "bnot" else self._make("bnot", (a,))
 
     def band(self, a: Node, b: Node) -> Node:
         if a is self.false or b is self.false:
@@ -103,10 +104,10 @@ class Sequences:
             case "lit":
                 return bool(cond.args[0])
             case "leaf":
-                return bool(letter >> int(cond.args[0]) & 1)  # type: ignore[call-overload]
+                return bool(letter >> int(cond.args[0]) & 1)
             case "bnot":
-                return not self.holds(cond.args[0], letter)  # type: ignore[arg-type]
-        return self.holds(cond.args[0], letter) and self.holds(cond.args[1], letter)  # type: ignore[arg-type]
+                return not self.holds(cond.args[0], letter)
+        return self.holds(cond.args[0], letter) and self.holds(cond.args[1], letter)
 
     # -- constructors ----------------------------------------------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ class Sequences:
         if b is self.empty:
             return a
         if a.op == "cat":
-            return self.cat(a.args[0], self.cat(a.args[1], b))  # type: ignore[arg-type]
+            return self.cat(a.args[0], self.cat(a.args[1], b))
         return self._make("cat", (a, b))
 
     def fuse(self, a: Node, b: Node) -> Node:
@@ -136,7 +137,7 @@ class Sequences:
         flat: set[Node] = set()
         for p in parts:
             if p.op == "alt":
-                flat.update(p.args)  # type: ignore[arg-type]
+                flat.update(p.args)
             elif p is not self.none:
                 flat.add(p)
         if len(flat) > 1:
@@ -152,9 +153,9 @@ class Sequences:
         if n.op == "cat":
             a, b = n.args
             if a is self.any:
-                return b, 1, 1  # type: ignore[return-value]
-            if a.op == "repeat" and a.args[0] is self.any:  # type: ignore[attr-defined]
-                return b, a.args[1], a.args[2]  # type: ignore[attr-defined, return-value]
+                return b, 1, 1
+            if a.op == "repeat" and a.args[0] is self.any:
+                return b, a.args[1], a.args[2]
         return n, 0, 0
 
     def _merge_windows(self, parts: set[Node]) -> set[Node]:
@@ -190,7 +191,7 @@ class Sequences:
         if a is self.empty or b is self.empty:
             return self.empty if a.nullable and b.nullable else self.none
         if a.op == "bool" and b.op == "bool":
-            return self.bool(self.band(a.args[0], b.args[0]))  # type: ignore[arg-type]
+            return self.bool(self.band(a.args[0], b.args[0]))
         if a.id > b.id:
             a, b = b, a
         return self._make("both", (a, b))
@@ -243,7 +244,7 @@ class Sequences:
         return got
 
     def _derive(self, s: Node, letter: int) -> Node:
-        a: tuple[Node, ...] = s.args  # type: ignore[assignment]
+        a: tuple[Node, ...] = s.args
         match s.op:
             case "bool":
                 return self.empty if self.holds(a[0], letter) else self.none
@@ -259,7 +260,7 @@ class Sequences:
             case "both":
                 return self.both(self.derive(a[0], letter), self.derive(a[1], letter))
             case "repeat":
-                low, high = int(s.args[1]), int(s.args[2])  # type: ignore[call-overload]
+                low, high = int(s.args[1]), int(s.args[2])
                 rest = self.repeat(a[0], max(low - 1, 0), high if high == INF else high - 1)
                 return self.cat(self.derive(a[0], letter), rest)
             case "first":

@@ -76,17 +76,23 @@ def edge_name(op: Op) -> str:
     return "both" if name == "edge" else name
 
 
-def structure(v: Value, memo: dict[Value, Any]) -> Any:
-    """A key that is equal for values computed alike from the same sources."""
+SAME = ("comb.", "hw.constant", "hw.struct_extract", "hw.bitcast", "llhd.prb", "ltl.", "seq.from_clock", "seq.to_clock")
+IGNORED = ("sv.namehint", "twoState")
+MAX_DEPTH = 100
+
+
+def structure(v: Value, memo: dict[Any, Any], depth: int = 0) -> Any:
+    """A key that is equal for values computed alike from the same sources. `memo`: one dictionary per module."""
     got = memo.get(v)
     if got is not None:
         return got
     op = v.owner
-    key: Any
-    if isinstance(op, Op) and not op.regions and op.operands is not None and op.name.startswith(("comb.", "hw.constant", "hw.struct_extract", "hw.bitcast", "llhd.prb", "ltl.", "seq.from_clock", "seq.to_clock")):
-        key = (op.name, v.index, repr(sorted((k, repr(x)) for k, x in op.attrs.items() if k not in ("sv.namehint", "twoState"))), str(v.type), *[structure(o, memo) for o in op.operands])
-    else:
-        key = v
+    key: Any = v
+    if isinstance(op, Op) and not op.regions and op.name.startswith(SAME) and depth < MAX_DEPTH:
+        memo[v] = v  # where the logic is a loop, the value stands for itself
+        attrs = repr(sorted((k, repr(x)) for k, x in op.attrs.items() if k not in IGNORED))
+        full = (op.name, v.index, attrs, v.type, *[structure(o, memo, depth + 1) for o in op.operands])
+        key = memo.setdefault(full, len(memo))
     memo[v] = key
     return key
 
@@ -94,7 +100,7 @@ def structure(v: Value, memo: dict[Value, Any]) -> Any:
 class Translator:
     """Translates the property of one operation."""
 
-    def __init__(self, op: Op, clock: Clock | None, memo: dict[Value, Any]) -> None:
+    def __init__(self, op: Op, clock: Clock | None, memo: dict[Any, Any]) -> None:
         self.op = op
         self.memo = memo
         self.terms = Properties()
@@ -433,6 +439,8 @@ def unbounded(v: Value, seen: set[Value]) -> bool:
     if v in seen or not isinstance(op, Op) or not op.name.startswith("ltl.") or op.name in ("ltl.triggered", "ltl.matched"):
         return False
     seen.add(v)
-    if op.name in ("ltl.goto_repeat", "ltl.non_consecutive_repeat") or (op.name in ("ltl.delay", "ltl.clocked_delay") and op.attrs.get("length") is None):
+    if op.name in ("ltl.goto_repeat", "ltl.non_consecutive_repeat") or (
+        op.name in ("ltl.delay", "ltl.clocked_delay") and op.attrs.get("length") is None
+    ):
         return True
     return any(unbounded(o, seen) for o in op.operands)
