@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from tests.support.mlir_eval import NotPure, Oracle, Plain, width
 from wasmjit.ir import Design, Op, Value
