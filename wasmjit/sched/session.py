@@ -102,7 +102,6 @@ def run_design(files: list[str], options: RunOptions, frontend_args: list[str] |
         sim.say(f"Simulating {len(sim.elab.tops)} top modules: {', '.join(t.name for t in sim.elab.tops)}")
     sim.say(f"Found {len(sim.elab.processes)} LLHD processes")
     sim.say(f"Registered {sum(n.kind == 'signal' for n in sim.elab.nets)} LLHD signals and {len(sim.elab.processes)} LLHD processes")
-    sim.say("Starting simulation")
     return supervise(sim, recorder)
 
 
@@ -128,18 +127,20 @@ def supervise(sim: Simulation, recorder: Recording | None) -> int:
         on_progress=recorder.progress if recorder else None,
         last_resort=last_resort,
     )
-    with watch:
-        try:
+    try:
+        with watch:
+            sim.say("Starting simulation")
             with_stack(sim.engine, watch.run, sim.run, on_interrupt=lambda: interrupt(sim, watch))
-        except KeyboardInterrupt:
-            if watch.run_thread:
-                last_resort("interrupted")
-            if not sim.outcome.reason or sim.outcome.reason == "stopped":
-                sim.stopped()
-            sim.outcome.exit_code = 130
-        except OutputError as e:
-            print(f"[wasmjit] Error: {e}", file=sys.stderr)
-            return 2
+    except KeyboardInterrupt:
+        if watch.run_thread:
+            last_resort("interrupted")
+        if sim.outcome.reason != "interrupted":
+            sim.stop_cause = "interrupted"
+            sim.stopped()
+        sim.outcome.exit_code = 130
+    except OutputError as e:
+        print(f"[wasmjit] Error: {e}", file=sys.stderr)
+        return 2
     return finish(sim, watch, recorder)
 
 
@@ -160,7 +161,7 @@ def finish(sim: Simulation, watch: Watch, recorder: Recording | None, usable: bo
     if options.fail_on_deopt:
         for line in sim.telemetry.check_strict():
             sim.say(f"Error: {line}" if options.quiet else line)
-            outcome.exit_code = outcome.exit_code or 1
+            outcome.exit_code = 1
     if complete:
         sim.say(f"Simulation completed at time {outcome.final_time_fs} fs")
     if options.sim_stats:
