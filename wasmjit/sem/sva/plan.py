@@ -141,6 +141,8 @@ class Plan:
             for inner in leaf.detector.leaves:
                 self.need(check, inner)
             return
+        if leaf.kind == "tick" and check.prop is not None and leaf.clock not in check.prop.clocks:
+            raise Unsupported(check.op, "the clock of a sequence inside of a condition is none of the property's clocks")
         if leaf.value is None:
             return
         if leaf.kind in ("abort", "current"):
