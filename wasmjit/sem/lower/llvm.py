@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasmjit.ir import Dense, Op
+from wasmjit.ir import Block, Dense, Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.dense import dense_elements
@@ -405,14 +405,30 @@ def _load(lw: Lowerer, op: Op) -> None:
     ptr = lw.one(op.operands[0])
     lay = lw.lay(op.results[0])
     site = lw.site("load from an invalid address", op)
-    if isinstance(op.results[0].type, T.PtrType) and vtable_slot(op.operands[0]) is not None:
+    if (isinstance(op.results[0].type, T.PtrType) and vtable_slot(op.operands[0]) is not None) or cast_check_reads(lw, op):
         # An object whose vtable pointer was never set has no methods: the call site deals with the null pointer. The first guest word is 0.
+        # Casts look at the type of the object before they ask whether there is one.
         lowest = lw.x("ldt", I32, lw.i32(0), attr=GUEST_LO_OFFSET)
         ok = lw.x("icmp", BOOL, lw.x("extract", I32, ptr, attr=0), lowest, attr="uge")
         ptr = lw.x("mux", I64, ok, ptr, lw.x("zext", I64, lowest))
     if lw.extra.get("listens"):
         listen(lw, ptr)
     lw.set(op.results[0], [lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True)])
+
+
+CAST_CHECK = "__moore_dyn_cast_check"
+
+
+def cast_check_reads(lw: Lowerer, op: Op) -> bool:
+    """Whether a load reads the type of an object for a dynamic cast in the same block."""
+    if op.results[0].type != T.IntType(32) or op.parent is None or lw.program.symbol(CAST_CHECK) is None:
+        return False
+    known: dict[Block, set[Value]] = lw.extra.setdefault("cast_checks", {})
+    types = known.get(op.parent)
+    if types is None:
+        calls = [o for o in op.parent.ops if o.name in ("llvm.call", "func.call") and o.attrs.get("callee") is not None]
+        types = known[op.parent] = {o.operands[0] for o in calls if o.attrs["callee"].name == CAST_CHECK}
+    return op.results[0] in types
 
 
 def listen(lw: Lowerer, ptr: Val) -> None:
