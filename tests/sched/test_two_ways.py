@@ -32,7 +32,7 @@ class Chaos:
             w.process(self.body, sens, final=i > 1 and r.random() < 0.2)
         self.steps: list[Callable[[], None]] = [
             self.drive, self.drive, self.drive, self.drive, self.bits, self.store, self.store_bits, self.heap, self.heap, self.fork, self.control,
-            self.queue, self.event, self.force, self.observe, self.frame,
+            self.queue, self.event, self.force, self.observe, self.frame, self.contribute,
         ]  # fmt: skip
 
     def region(self) -> None:
@@ -46,6 +46,8 @@ class Chaos:
             w.assign(out, sum(w.get(n) for n in reads) + 1 & 3)
             if r.random() < 0.1:
                 self.drive()
+            if r.random() < 0.05:
+                w.call["k_region_listen"](r.choice(self.nets) + 1 << 32)
 
         w.region(body, reads, out)
 
@@ -101,7 +103,7 @@ class Chaos:
         r, w = self.r, self.w
         known = len(w.bodies) + r.randint(0, 3)
         pid = r.randrange(known)
-        name = r.choice(["k_suspend", "k_resume", "k_resume", "k_wake", "k_proc_status", "k_proc_hold", "k_proc_drop", "k_await", "k_wait_fork", "k_disable_fork", "k_kill"])
+        name = r.choice(["k_suspend", "k_resume", "k_resume", "k_wake", "k_proc_status", "k_proc_hold", "k_proc_drop", "k_await", "k_wait_fork", "k_disable_fork", "k_kill", "k_detach"])
         if name == "k_kill" and (pid < len(w.bodies) - 1 or r.random() < 0.5):
             return
         if name in ("k_wait_fork", "k_disable_fork"):
@@ -144,6 +146,18 @@ class Chaos:
             w.call["k_release_bits"](net, a, bit, width, r.randrange(2))
         else:
             w.call["k_release"](net, a, n, r.randrange(2))
+
+    def contribute(self) -> None:
+        """One of two drivers of a net changes; a driver's cell belongs to one net and one span for good."""
+        r, w = self.r, self.w
+        i = r.randrange(len(self.nets))
+        net, which = self.nets[i], r.randrange(2)
+        n = min(w.sizes[net], 8)
+        span = (which | 8 * n - 1 << 16) if n < 8 else which | 32 << 16
+        unknown = 0xFFFFFFFF if n < 8 else 4
+        kind = r.choice([6 | 6 << 3, 5 << 3, 3 | 6 << 3, 6 | 6 << 3 | 1 << 6, 6 | 6 << 3 | 2 << 6])
+        cell = w.scratch + 128 + 8 * i + 4 * which
+        w.call["k_contribute"](cell, net + 1 << 32 | w.addr(net), unknown << 32, span, kind, r.getrandbits(64), r.getrandbits(64))
 
     def observe(self) -> None:
         self.w.call[self.r.choice(["k_trace_net", "k_watch_net"])](self.r.choice(self.nets), self.r.randrange(2))

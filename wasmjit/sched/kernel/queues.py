@@ -21,6 +21,7 @@ from wasmjit.sched.descriptors import (
     ARM_QUEUE,
     ARM_SUSPENDED,
     ARM_TIME,
+    C_CHILD,
     C_WAIT_JOIN,
     EDGE_EVENT,
     EDGE_POS,
@@ -202,27 +203,44 @@ def wake_chain(w: i32) -> None:
 
 
 def walk_nodes(head: i32, addr: i32) -> None:
-    """Wake whoever waits on the list at `head` and is due. addr: only waits on that address (0: all). Two passes: waking takes nodes off the list."""
+    """Wake whoever waits on the list at `head` and is due. addr: only waits on that address (0: all). Two passes: waking takes nodes off the list.
+
+    Processes with live children come last: what a process does about its children (`disable fork`) on some event comes after they have seen the event. The
+    standard leaves the order open (IEEE 1800 §4.7); otherwise it is first come, first served.
+    """
     last = ld32(head)
     if last == 0:
         return
     w = last
     first = 0
     tail = 0
+    first_parent = 0
+    tail_parent = 0
     while True:
         w = ld32(w + W_NEXT)
         if ld32(w + W_EDGE) == EDGE_REGION:
             dirty_region(ld32(w + W_ADDR))
         elif (addr == 0 or ld32(w + W_ADDR) == addr) and node_hit(w):
             st32(w + W_HIT, 0)
-            if tail:
-                st32(tail + W_HIT, w)
+            if ld32(ld32(ld32(w + W_PROC) + P_COLD) + C_CHILD):
+                if tail_parent:
+                    st32(tail_parent + W_HIT, w)
+                else:
+                    first_parent = w
+                tail_parent = w
             else:
-                first = w
-            tail = w
+                if tail:
+                    st32(tail + W_HIT, w)
+                else:
+                    first = w
+                tail = w
         if w == last:
             break
-    wake_chain(first)
+    if tail:
+        st32(tail + W_HIT, first_parent)
+        wake_chain(first)
+    else:
+        wake_chain(first_parent)
 
 
 @export
