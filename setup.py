@@ -7,5 +7,5 @@ api = [f"wasmjit_api.{name}" for name in find_packages("api")]
 setup(
     packages=[*find_packages(include=["wasmjit", "wasmjit.*"]), "wasmjit_api", *api, "wasmjit_api.static"],
     package_dir={"wasmjit_api": "api", "wasmjit_api.static": "webui/static"},
-    package_data={"wasmjit_api.static": ["**/*"]},
+    package_data={"wasmjit": ["py.typed", "**/*.tsv", "**/*.txt", "**/*.json"], "wasmjit_api.static": ["**/*"]},
 )

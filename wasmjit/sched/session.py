@@ -16,6 +16,7 @@ from wasmjit.runtime.engine import with_stack
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.outcome import OutputError
 from wasmjit.sched.recording import Recording, start_recording
+from wasmjit.sched.runtime_impl import write_fd
 from wasmjit.sched.simulation import Simulation
 from wasmjit.sched.statistics import analysis, fill_processes, op_stats, process_stats, report_data, sim_stats
 from wasmjit.sched.watch import Watch
@@ -79,7 +80,7 @@ def run_design(files: list[str], options: RunOptions, frontend_args: list[str] |
         design = read_design(files, frontend_args or [])
         read_s = time.perf_counter() - began
         recorder = start_recording(record, files, options) if record is not None else None
-        sim = Simulation(design, options, **({"stdout": recorder.tee} if recorder else {}))
+        sim = Simulation(design, options, recorder.tee if recorder is not None else write_fd)
     except (InputError, IRError) as e:
         print(e, file=sys.stderr)
         return 2
