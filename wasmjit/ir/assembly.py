@@ -442,10 +442,24 @@ def row(
     spec.extra["fixed"] = {x.name: x.fixed for x in (*ins, *outs) if x.fixed is not None}
     SPECS[name] = spec
     if fast and not region_kinds and not r.successors and not any(x.kind == "*" for x in outs[:-1]):
-        from wasmjit.ir.fastpath import build
-
-        spec.fast = build(r)
+        spec.fast = _first_use(spec, r)
     return spec
+
+
+def _first_use(spec: OpSpec, r: _Row) -> Callable[..., Any]:
+    """The fast path is generated when the op is first met: most designs use few of the ops."""
+    made: list[Any] = []
+
+    def fast(*args: Any) -> Any:
+        # Parsers keep the function they found in the table when they began, so this one stays in use for a while.
+        if not made:
+            from wasmjit.ir.fastpath import build
+
+            made.append(build(r))
+            spec.fast = made[0]
+        return made[0](*args) if made[0] is not None else None
+
+    return fast
 
 
 def rows(names: str, *args: Any, **kwargs: Any) -> None:

@@ -251,7 +251,7 @@ class Jit:
             sim.code.installed(body.key)
         dur = time.perf_counter_ns() - t0
         now = sim.view.u64(cb.CB_FS)
-        wall = time.perf_counter_ns() - sim.started_ns
+        wall = t0 - sim.started_ns
         kind = "cache_hit" if hit else "compile"
         named = [b for b in bodies if b.kind == "process"] or bodies
         sim.telemetry.event(TimelineEvent(kind, 0, "", 1, now, wall, dur, named[0].name, cause, len(bodies)))

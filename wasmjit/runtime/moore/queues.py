@@ -130,7 +130,7 @@ def queue_push_back(rt: Runtime, queue: int, element: int, elem_size: int) -> No
     data, length = read_pair(rt, queue)
     if length < 0 or not _valid(rt, data, length, elem):
         return
-    value = rt.read(element, elem)
+    value = rt.read(element, elem) if element & M32 else bytes(elem)
     s = _owned(rt, queue, data)
     if s is None or s.data + (length + 1) * elem > s.end:
         if s is not None and s.data - L.QUEUE_HEADER - s.base > length * elem:
@@ -151,7 +151,7 @@ def queue_push_front(rt: Runtime, queue: int, element: int, elem_size: int) -> N
     data, length = read_pair(rt, queue)
     if length < 0 or not _valid(rt, data, length, elem):
         return
-    value = rt.read(element, elem)
+    value = rt.read(element, elem) if element & M32 else bytes(elem)
     s = _owned(rt, queue, data)
     if s is None or s.data - L.QUEUE_HEADER - elem < s.base:
         s = _grown(rt, queue, data, length, elem, 1, 0)
