@@ -140,7 +140,7 @@ def signals(inst: Instance, unnamed: bool) -> list[tuple[str, NetRef, T.Type]]:
 
 
 def array_ranges(attrs: dict[str, Any], name: str) -> list[tuple[int, int]]:
-    """Declared (left, right) of the unpacked dimensions of an array, outermost first, from `vpi.array_bounds` of its module; [] where circt-verilog wrote none."""
+    """Declared (left, right) of the unpacked dimensions of an array, outermost first, from `vpi.array_bounds`; [] where there are none."""
     table = attrs.get("vpi.array_bounds")
     entry = table.get(name) if isinstance(table, dict) else None
     if not isinstance(entry, dict):
