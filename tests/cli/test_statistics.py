@@ -204,3 +204,32 @@ def test_record_leaves_a_run_directory(tmp_path: Path) -> None:
     assert (folder / "design.mlir").read_text() == (EXAMPLES / "counter.mlir").read_text()
     assert "$enddefinitions" in (folder / "waves.vcd").read_text()
     assert json.loads((folder / "report.json").read_text())["exit_code"] == 0
+
+
+FAULT = """module {
+  hw.module @tb() {
+    %0 = llhd.constant_time <3ns, 0d, 0e>
+    %1 = llvm.mlir.zero : !llvm.ptr
+    llhd.process {
+      llhd.wait delay %0, ^bb1
+    ^bb1:
+      %2 = llvm.load %1 : !llvm.ptr -> i32
+      llvm.store %2, %1 : i32, !llvm.ptr
+      llhd.halt
+    }
+    hw.output
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+def test_report_and_waveform_are_written_after_a_fault(mode: str, tmp_path: Path) -> None:
+    path, report, vcd = tmp_path / "fault.mlir", tmp_path / "r.json", tmp_path / "w.vcd"
+    path.write_text(FAULT)
+    done = wasmjit("run", path, f"--mode={mode}", f"--jit-report={report}", f"--vcd={vcd}")
+    assert done.returncode == 1
+    assert "load from an invalid address 0x0 (process llhd_process_0, time 3000000 fs)" in done.stderr
+    data = json.loads(report.read_text())
+    assert (data["reason"], data["exit_code"], data["final_time_fs"]) == ("fault", 1, 3_000_000)
+    assert vcd.read_text().splitlines()[-1] == "#3000000"
