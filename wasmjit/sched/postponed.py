@@ -40,11 +40,11 @@ class Monitor:
         self.sim.postponed.request()
 
     def control(self, on: bool) -> None:
-        """$monitoron prints at once, whether anything changed or not."""
+        """$monitoron prints at once, whether anything changed or not: the monitor's process evaluates its arguments now."""
         self.enabled = on
-        if on:
+        if on and self.proc >= 0:
             self.shown = None
-            self.sim.postponed.request()
+            self.sim.kernel.call["k_wake"](self.proc)
 
     def end_of_step(self) -> None:
         if self.enabled and self.render is not None and self.observed != self.shown:
@@ -113,15 +113,18 @@ class Postponed:
         self.trace.flush()
         return writer
 
-    def close(self, now: int) -> None:
-        """End of the run."""
-        if self.dump is None:
-            return
-        self.sim.kernel.call["k_trace_flush"]()
+    def write_out(self) -> None:
+        """Hand the changes of the finished steps to the file."""
         self.sim.drain()
         if self.trace is not None:
             self.trace.flush()
-        self.dump.close(now)
+
+    def close(self, now: int) -> None:
+        """End of the run."""
+        if self.dump is not None:
+            self.sim.kernel.call["k_trace_flush"]()
+            self.write_out()
+            self.dump.close(now)
 
 
 # -- services ----------------------------------------------------------------------------------------------------------------------------
@@ -171,14 +174,13 @@ def dump_task(name: str) -> Callable[[Any, Any], Callable[..., tuple[Any, ...]]]
                     post.control().dumpfile(str(data))
                 case "dumpvars":
                     post.dumpvars()
-                case "dumpflush":
-                    sim.drain()
-                    if post.trace is not None:
-                        post.trace.flush()
-                    post.control().dumpflush()
                 case "dumplimit":
                     post.control().dumplimit(int(data))
+                case "dumpflush":
+                    post.write_out()
+                    post.control().dumpflush()
                 case _:
+                    post.write_out()
                     getattr(post.control(), name)(now)
             return ()
 
