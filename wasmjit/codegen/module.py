@@ -136,7 +136,7 @@ KERNEL: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 }  # fmt: skip
 """(parameters, results) of the kernel and `wide_rt` functions that code calls by itself."""
 
-_HOST = {"svc": _sig("ii>i"), "fault": _sig("il"), "fmath": _sig("idd>d")}
+_HOST = {"svc": _sig("ii>i"), "fault": _sig("il"), "fmath": _sig("idd>d"), "resolve": _sig("il>i")}
 
 @cache
 def _template() -> W.ModuleBuilder:

@@ -64,7 +64,7 @@ class InterpEnv(Env):
             fn = self._functions[key] = first
         return fn
 
-    def _target(self, ptr: int, site: CallSite) -> str | None:
+    def target(self, ptr: int, site: CallSite) -> str | None:
         """Function behind a pointer; else the method of the object's static class; else None, and the call returns zeros."""
         index = (ptr & 0xFFFFFFFF) - FUNC_PTR_BASE
         program = self.sim.program
@@ -76,7 +76,7 @@ class InterpEnv(Env):
         return name
 
     def function_by_pointer(self, ptr: int, site: CallSite) -> Callable[..., tuple[Any, ...]]:
-        name = self._target(ptr, site)
+        name = self.target(ptr, site)
         if name is None:
             zeros = tuple(zero_leaf(ty) for ty in site.results)
             return lambda *_: zeros
@@ -84,7 +84,7 @@ class InterpEnv(Env):
 
     def coroutine_by_pointer(self, ptr: int, site: CallSite) -> tuple[int, int]:
         program = self.sim.program
-        name = self._target(ptr, site)
+        name = self.target(ptr, site)
         key = program.coroutine_key(name) if name is not None else program.null_coroutine(site)
         return self.fn_index(key), self.frame_size(key)
 

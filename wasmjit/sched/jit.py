@@ -21,7 +21,7 @@ from wasmjit.sched.exports import Signature
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.fold import FMATH
 from wasmjit.sem.lower.core import Unsupported
-from wasmjit.sem.mir import Body, CallS, Service, Ty
+from wasmjit.sem.mir import Body, CallS, CallSite, Service, Ty
 
 if TYPE_CHECKING:
     from wasmjit.sched.simulation import Simulation
@@ -52,6 +52,7 @@ class Jit:
         self.instances: list[Instance] = []
         self.wasm: list[bytes] = []
         self.stubs = 0
+        self.nulls: dict[tuple[tuple[Ty, ...], tuple[Ty, ...]], int] = {}
         self.calls: dict[str, int] = {}
         store = sim.store
         self.imports: dict[tuple[str, str], Any] = {
@@ -60,6 +61,7 @@ class Jit:
             ("env", "sp"): sim.sp,
             ("h", "svc"): host_func(store, ("i32", "i32"), ("i32",), self.service),
             ("h", "fault"): host_func(store, ("i32", "i64"), (), self.fault),
+            ("h", "resolve"): host_func(store, ("i32", "i64"), ("i32",), self.resolve),
             ("h", "fmath"): host_func(store, ("i32", "f64", "f64"), ("f64",), self.fmath),
         }
         # Every function gets its number now: the count is a constant in compiled code.
@@ -149,6 +151,58 @@ class Jit:
                 frame = program.body(key).frame
             except Unsupported:
                 continue
+            assert frame is not None
+            memory.u32[(at + REC_CORO) >> 2] = self.sim.code.slot(key)
+            memory.u32[(at + REC_FRAME) >> 2] = frame.size
+
+    def resolve(self, site_id: int, ptr: int) -> int:
+        """h.resolve: record of what an indirect call reaches whose pointer is no function of its signature; one that returns zeros for nothing."""
+        program = self.sim.program
+        site = program.call_sites[site_id - 1]
+        name = self.sim.env.target(ptr, site)
+        assert self.func_records is not None
+        if name is not None:
+            index = program.function_number(name)
+            if index < self.func_count:
+                at = self.func_records + index * RECORD_BYTES
+                self.write_record(name, at)
+                return at
+        return self.null_record(site)
+
+    def null_record(self, site: CallSite) -> int:
+        """Record of a function with the signature of a site that does nothing and returns zeros."""
+        key = (site.params, site.results)
+        at = self.nulls.get(key)
+        if at is None:
+            program, memory = self.sim.program, self.sim.memory
+            name = f"nothing {site.params} -> {site.results}"
+            b = BodyBuilder(name, "function", site.results)
+            b.set_block(b.new_block())
+            for ty in site.params:
+                b.param(ty)
+            b.ret([b.zero(ty) for ty in site.results])
+            program.bodies[name] = b.finish()
+            self.functions[name] = self.sim.code.reserve(name)
+            self.compile([name], "null")
+            coroutine = program.null_coroutine(site)
+            frame = program.body(coroutine).frame
+            assert frame is not None
+            at = self.nulls[key] = self.sim.kernel.call["k_alloc0"](RECORD_BYTES)
+            for offset, value in ((REC_SIG, self.sig_id(*key)), (REC_FUNC, self.functions[name]), (REC_CORO, self.sim.code.slot(coroutine)), (REC_FRAME, frame.size)):
+                memory.u32[(at + offset) >> 2] = value
+        return at
+
+    def write_record(self, name: str, at: int) -> None:
+        """Fill in the record of a function and of its resumable form."""
+        program, memory = self.sim.program, self.sim.memory
+        params, results = program.signature(name)
+        memory.u32[(at + REC_SIG) >> 2] = self.sig_id(params, results)
+        if not memory.u32[(at + REC_FUNC) >> 2]:
+            memory.u32[(at + REC_FUNC) >> 2] = self.function_slot(name)
+            self.make_stubs()
+        if not memory.u32[(at + REC_CORO) >> 2]:
+            key = program.coroutine_key(name)
+            frame = program.body(key).frame
             assert frame is not None
             memory.u32[(at + REC_CORO) >> 2] = self.sim.code.slot(key)
             memory.u32[(at + REC_FRAME) >> 2] = frame.size

@@ -2,7 +2,7 @@
 
 (1) pick the earliest slot; before real time moves, finish the time step   (2) apply its drives, wake and mark
 (3) settle dirty regions, lowest level first                               (4) run ready processes, first come, first served
-(3) and (4) alternate until both are empty; dirty regions are settled before the next process runs, so that it reads settled wires.
+(3) and (4) alternate until both are empty: the processes that are ready together run as one batch, then dirty regions settle.
 """
 
 from __future__ import annotations
@@ -271,6 +271,9 @@ def run_slot() -> i32:
             p = ld32(CB_READY_HEAD)
             if p == 0:
                 break
+        if left == 0:
+            reason = REASON_BUDGET
+            break
         st32(CB_READY_HEAD, 0)
         st32(CB_READY_TAIL, READY_DUMMY)
         rounds = ld32(CB_ROUNDS) + 1
@@ -279,7 +282,7 @@ def run_slot() -> i32:
         if limit and rounds > limit:
             k_limit(LIMIT_ROUNDS, ld32(p + P_ID))
         while p:
-            if ld32(CB_STOP) or left == 0:
+            if ld32(CB_STOP):
                 reason = REASON_BUDGET
                 requeue(p)
                 st32(CB_ROUNDS, rounds - 1)
@@ -287,12 +290,14 @@ def run_slot() -> i32:
             nxt = ld32(p + P_NEXT)
             if ld32(p + P_STATE) == ST_READY:
                 activate(p)
-                left = left - 1
-                if ld32(CB_DIRTY):
-                    settle()
+                if left:
+                    left = left - 1
             else:
                 drop_ready(p)
             p = nxt
+        # Continuous assignments follow once the processes that were ready together have run (they are events behind those, IEEE 1800 §4.4.2.2).
+        if ld32(CB_DIRTY):
+            settle()
     st64(CB_LEFT, left)
     leave()
     if ld32(CB_STOP):
