@@ -110,3 +110,90 @@ def test_a_cast_of_null_asks_for_its_type_and_fails(mode: str) -> None:
     r = run(cast("%null", 1), mode=mode)
     assert r.out == "0\n"
     assert not r.outcome.faulted
+
+
+FOREACH = """
+module {
+llvm.func @__moore_assoc_HOW(!llvm.ptr, !llvm.ptr) -> i1
+llvm.mlir.global internal @text("abc") {addr_space = 0 : i32} : !llvm.array<3 x i8>
+hw.module @top() {
+  %nl = sim.fmt.literal "\\0A"
+  %sep = sim.fmt.literal " "
+  llhd.process {
+    %one = llvm.mlir.constant(1 : i64) : i64
+    %len = llvm.mlir.constant(3 : i64) : i64
+    %start = llvm.mlir.constant(START : i32) : i32
+    %data = llvm.mlir.addressof @text : !llvm.ptr
+    %undef = llvm.mlir.undef : !llvm.struct<(ptr, i64)>
+    %s1 = llvm.insertvalue %data, %undef[0] : !llvm.struct<(ptr, i64)>
+    %s2 = llvm.insertvalue %len, %s1[1] : !llvm.struct<(ptr, i64)>
+    %str = llvm.alloca %one x !llvm.struct<(ptr, i64)> : (i64) -> !llvm.ptr
+    llvm.store %s2, %str : !llvm.struct<(ptr, i64)>, !llvm.ptr
+    %key = llvm.alloca %one x i32 : (i64) -> !llvm.ptr
+    llvm.store %start, %key : i32, !llvm.ptr
+    %loaded = llvm.load %str : !llvm.ptr -> !llvm.ptr
+    %ok = llvm.call @__moore_assoc_HOW(HANDLE, %key) : (!llvm.ptr, !llvm.ptr) -> i1
+    %k = llvm.load %key : !llvm.ptr -> i32
+    %f = sim.fmt.dec %k specifierWidth 0 signed : i32
+    %g = sim.fmt.dec %ok specifierWidth 0 : i1
+    %t = sim.fmt.concat (%g, %sep, %f, %nl)
+    sim.proc.print %t
+    llhd.halt
+  }
+  hw.output
+}
+}
+"""
+
+
+@pytest.mark.parametrize("handle", ["%str", "%loaded"])
+@pytest.mark.parametrize(
+    ("how", "start", "answer"),
+    [("first", 7, "1 0"), ("last", 0, "1 2"), ("next", 0, "1 1"), ("next", 2, "0 2"), ("prev", 2, "1 1"), ("prev", 0, "0 0"), ("next", -5, "0 -5")],
+)
+def test_foreach_over_a_string_visits_its_indices(handle: str, how: str, start: int, answer: str) -> None:
+    text = FOREACH.replace("HOW", how).replace("START", str(start)).replace("HANDLE", handle)
+    assert run(text, mode="interpret").out == answer + "\n"
+
+
+OBSERVER = """
+module {
+llvm.func @malloc(i64) -> !llvm.ptr
+hw.module @top(out y : i32) {
+  %null = llvm.mlir.zero : !llvm.ptr
+  %eps = llhd.constant_time <0ns, 0d, 1e>
+  %ns = llhd.constant_time <1ns, 0d, 0e>
+  %nl = sim.fmt.literal "\\0A"
+  %obj = llhd.sig %null : !llvm.ptr
+  %y = llhd.sig name "y" %zero : i32
+  %zero = hw.constant 0 : i32
+  llhd.process {
+    %size = llvm.mlir.constant(24 : i64) : i64
+    %c7 = hw.constant 7 : i32
+    %new = llvm.call @malloc(%size) : (i64) -> !llvm.ptr
+    %p = llvm.getelementptr %new[0, 2] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<"C", (i32, ptr, i32)>
+    llvm.store %c7, %p : i32, !llvm.ptr
+    llhd.drv %obj, %new after %eps : !llvm.ptr
+    llhd.wait delay %ns, ^bb1
+  ^bb1:
+    %v = llhd.prb %y : i32
+    %f = sim.fmt.dec %v specifierWidth 0 : i32
+    %t = sim.fmt.concat (%f, %nl)
+    sim.proc.print %t
+    llhd.halt
+  }
+  %o = llhd.prb %obj : !llvm.ptr
+  %field = llvm.getelementptr %o[0, 2] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<"C", (i32, ptr, i32)>
+  %x = llvm.load %field : !llvm.ptr -> i32
+  llhd.drv %y, %x after %eps : i32
+  hw.output %x : i32
+}
+}
+"""
+
+
+@MODES
+def test_continuous_logic_may_look_into_an_object_before_it_is_made(mode: str) -> None:
+    r = run(OBSERVER, mode=mode)
+    assert not r.outcome.faulted
+    assert r.out == "7\n"

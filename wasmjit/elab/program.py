@@ -14,6 +14,7 @@ from wasmjit.sem import mir
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.layout import Layout, UnsupportedType, layout
 from wasmjit.sem.lower.core import Lowerer, Unsupported
+from wasmjit.sem.lower.func import has_body
 from wasmjit.sem.lower.llhd import set_ref
 from wasmjit.sem.lower.llvm import data_bytes
 from wasmjit.sem.lower.refs import Ref
@@ -204,7 +205,7 @@ class ProgramImpl:
         kind = "coroutine" if key.endswith(COROUTINE) else "function"
         if op is None:
             raise Unsupported(op, f"function @{name} does not exist")
-        if not op.regions or not op.regions[0].blocks:
+        if not has_body(op):
             return self.external_function(key, kind, name)
         lw = Lowerer(key, kind, self, None, name)
         _, results = self.signature(name)
@@ -308,7 +309,7 @@ class ProgramImpl:
                 if o.name in ("func.call", "llvm.call"):
                     callee = o.attrs.get("callee")
                     target = self.design.symbols.get(callee.name) if callee is not None else None
-                    if callee is None or (target is not None and target.regions):
+                    if callee is None or (target is not None and has_body(target)):
                         return True
         return False
 

@@ -1,6 +1,6 @@
 """Meanings of operations: one file per dialect, registered by decorator in `core.LOWER`."""
 
-from wasmjit.sem.lower import arith, comb, control, func, hw, llhd, llvm, moore, seq, seq_memory, sim, verif
+from wasmjit.sem.lower import arith, comb, control, foreach, func, hw, llhd, llvm, moore, seq, seq_memory, sim, verif
 from wasmjit.sem.lower.core import LOWER, SUSPENDING, Lowerer, Program, Scope, Unsupported
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "arith",
     "comb",
     "control",
+    "foreach",
     "func",
     "hw",
     "llhd",

@@ -27,20 +27,30 @@ def set_results(lw: Lowerer, op: Op, leaves: Leaves) -> None:
 def call_named(lw: Lowerer, op: Op, name: str, operands: list[Value]) -> None:
     """Call of a symbol: a body of the design, a kernel export, or a host service."""
     target = lw.program.symbol(name)
-    has_body = target is not None and bool(target.regions) and bool(target.regions[0].blocks)
-    if not has_body:
+    if target is None or not has_body(target):
         special = RUNTIME_CALLS.get(name)
         if special is not None:
             special(lw, op, operands)
-            return
+        else:
+            call_library(lw, op, name, operands)
+        return
     args = lw.args(operands)
     results = leaf_types([r.type for r in op.results])
-    if has_body:
-        if lw.program.may_suspend(name) and lw.kind in ("process", "coroutine"):
-            call_suspending(lw, op, lw.program.coroutine_key(name), args, None)
-        else:
-            set_results(lw, op, lw.emit("call", results, args, name))
-        return
+    if lw.program.may_suspend(name) and lw.kind in ("process", "coroutine"):
+        call_suspending(lw, op, lw.program.coroutine_key(name), args, None)
+    else:
+        set_results(lw, op, lw.emit("call", results, args, name))
+
+
+def has_body(function: Op) -> bool:
+    """Whether a function is defined here. The text of a body is not read for that: many are never called."""
+    return any(not r.forced or bool(r.blocks) for r in function.regions)
+
+
+def call_library(lw: Lowerer, op: Op, name: str, operands: list[Value]) -> None:
+    """Call of a function without a body: a kernel export or a host service."""
+    args = lw.args(operands)
+    results = leaf_types([r.type for r in op.results])
     exports = lw.program.kernel_exports()
     if name in exports:
         params, outs = exports[name]
@@ -109,7 +119,7 @@ def static_target(lw: Lowerer, callee: Value) -> str:
     vtable = lw.program.symbol(f"{struct.name}::__vtable__") if isinstance(struct, T.LLVMStructType) and struct.name else None
     for index, target in (vtable.attrs.get("circt.vtable_entries") or []) if vtable is not None else []:
         method = lw.program.symbol(target.name)
-        if int(index) == slot[1] and method is not None and method.regions and method.regions[0].blocks:
+        if int(index) == slot[1] and method is not None and has_body(method):
             return str(target.name)
     return ""
 

@@ -413,7 +413,23 @@ def _load(lw: Lowerer, op: Op) -> None:
         ptr = lw.x("mux", I64, ok, ptr, lw.x("zext", I64, lowest))
     if lw.extra.get("listens"):
         listen(lw, ptr)
+        if ptr.const is None:
+            # Continuous logic is evaluated from the start, before anybody made the object it looks into: until then it reads zeros.
+            lw.set(op.results[0], load_or_zero(lw, ptr, lay, site))
+            return
     lw.set(op.results[0], [lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True)])
+
+
+def load_or_zero(lw: Lowerer, ptr: Val, lay: Layout, site: int) -> list[Val]:
+    """Leaves behind a pointer; zeros behind a null one."""
+    lowest = lw.x("ldt", I32, lw.i32(0), attr=GUEST_LO_OFFSET)
+    read, done = lw.new_block(), lw.new_block()
+    ok = lw.x("icmp", BOOL, lw.x("extract", I32, ptr, attr=0), lowest, attr="uge")
+    lw.b.terminate(mir.CondBr(ok, read, (), done, tuple(lw.zero(ty) for ty in lay.leaves)))
+    lw.b.set_block(read)
+    lw.goto(done, tuple(lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True)))
+    lw.b.set_block(done)
+    return [lw.b.block_param(done, ty) for ty in lay.leaves]
 
 
 CAST_CHECK = "__moore_dyn_cast_check"
