@@ -6,7 +6,7 @@ from class_runs import run
 
 L = "!hw.struct<value: i1, unknown: i1>"
 S = "!llvm.struct<(i1, i1)>"
-BUS = f'!llvm.struct<"interface.bus", (struct<(i1, i1)>, struct<(i1, i1)>)>'
+BUS = '!llvm.struct<"interface.bus", (struct<(i1, i1)>, struct<(i1, i1)>)>'
 HEAD = f"""
       %eps = llhd.constant_time <0ns, 0d, 1e>
       %step = hw.constant 1000000 : i64
@@ -23,7 +23,7 @@ HEAD = f"""
       %s1 = llvm.insertvalue %false, %s10[1] : {S}
       %sz = llvm.insertvalue %true, %s10[1] : {S}
 """
-INTERFACE = f"""
+INTERFACE = """
       %size = llvm.mlir.constant(4 : i64) : i64
       %mem = llvm.call @malloc(%size) : (i64) -> !llvm.ptr
       %bus = llhd.sig %mem : !llvm.ptr

@@ -104,9 +104,9 @@ def test_the_dump_tasks_write_a_vcd_and_print_nothing(tmp_path: Path) -> None:
         {wait(4)}
         llhd.halt
       }}""")
+    from wasmjit.ir import parse_text
     from wasmjit.sched.options import RunOptions
     from wasmjit.sched.simulation import Simulation
-    from wasmjit.ir import parse_text
     from wasmjit.waves import open_wave
 
     printed: list[bytes] = []

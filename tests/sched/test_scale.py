@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import kernel_bodies
+import pytest
 from world import NEVER, engine, wasm_cache
 
 from wasmjit.runtime.memory import Global, LinearMemory, Table
-import pytest
-
 from wasmjit.runtime.raw import WasmTrap
 from wasmjit.sched import control as cb
 from wasmjit.sched.tables import KernelTables

@@ -76,6 +76,12 @@ def test_uvm_errors_fail_but_their_zero_count_does_not(tmp_path: Path) -> None:
     assert outcome(tmp_path, 0, "UVM_ERROR a.sv(3) @ 0: bad\n", case=case)[0] == "fail"
 
 
+def test_random_inputs_may_violate_assumptions_but_not_fail_to_elaborate(tmp_path: Path) -> None:
+    case = a_case("yosys")
+    assert outcome(tmp_path, 1, case=case)[0] == "pass"
+    assert outcome(tmp_path, 2, case=case)[0] == "fail"
+
+
 def test_stimulus_is_valid_mlir_that_drives_every_input_and_is_repeatable() -> None:
     path = EXAMPLES / "counter.mlir"
     text = wrap(path, ("counter",))

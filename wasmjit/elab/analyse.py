@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from wasmjit.elab.combinational import is_combinational
 from wasmjit.elab.definition import (
     ASSERTIONS,
     CLOCKED_EFFECTS,
     CONTROL_OPS,
-    COMBINATIONAL,
     IGNORED_OPS,
     MEMORY_READS,
     PROCESS_OPS,
@@ -495,7 +493,7 @@ def from_pointer(ref: Value) -> bool:
 
 def is_four_state_pair(t: T.Type) -> bool:
     """Whether an LLVM type is that of a four-state vector in memory."""
-    return isinstance(t, T.LLVMStructType) and len(t.fields) == 2 and isinstance(t.fields[0], T.IntType) and t.fields[0] == t.fields[1]
+    return isinstance(t, T.LLVMStructType) and len(t.members) == 2 and isinstance(t.members[0], T.IntType) and t.members[0] == t.members[1]
 
 
 def analyse(name: str, op: Op) -> Definition:

@@ -444,19 +444,19 @@ def plan_commits(d: Definition) -> None:
         found: RegisterGroup | None = None
         d_home = d.home.get(s.value)
         for ref in cone_inputs(scope, s.value, d_home):
-            g = owner.get(ref)
-            if g is None and ref in wires and wires[ref] is not s:
-                g = group(wires[ref], depth + 1)
-            if g is None or (found is not None and g is not found):
+            behind = owner.get(ref)
+            if behind is None and ref in wires and wires[ref] is not s:
+                behind = group(wires[ref], depth + 1)
+            if behind is None or (found is not None and behind is not found):
                 return None
-            found = g
+            found = behind
         group_of[id(s)] = found
         return found
 
     for s in d.sinks:
-        g = group(s)
-        if g is not None:
-            g.merged.append(s)
+        determined = group(s)
+        if determined is not None:
+            determined.merged.append(s)
 
 
 def cone_inputs(scope: ModuleScope, v: Value, own: NetRef | None) -> list[NetRef]:

@@ -8,7 +8,7 @@ from typing import Any
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import Layout, layout
-from wasmjit.sem.lower.refs import NetRef, Own, Slot
+from wasmjit.sem.lower.refs import NetRef, Own
 from wasmjit.sem.sva.plan import CLOCKED, UNCLOCKED, Plan, Sample
 
 CTX_NET_BASE, CTX_INSTANCE, CTX_HEADER = 0, 4, 16

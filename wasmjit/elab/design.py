@@ -172,9 +172,10 @@ class Elaborated:
             target = inst.bindings.get(ref.off)
             if target is None:
                 return inst, (inst.definition.opened.get(ref.off) if inst.parent is None else None), off, bit
-            inst, ref, more, b = target
-            if isinstance(ref, Pointer):
+            inst, net, more, b = target
+            if isinstance(net, Pointer):
                 return inst, None, off, bit
+            ref = net
             off += more
             bit += b
             seen += 1
@@ -186,9 +187,10 @@ class Elaborated:
         """(address of the slot, instance, offset of the cell in its context) of port slots whose reference is computed by an instance above."""
         for inst in self.instances:
             for off, _ in inst.definition.slots:
-                owner, ref = inst, Slot(off)
+                owner: Instance = inst
+                ref: NetRef | Pointer = Slot(off)
                 while isinstance(ref, Slot) and ref.off in owner.bindings:
-                    owner, ref, _, _ = owner.bindings[ref.off]  # type: ignore[assignment]
+                    owner, ref, _, _ = owner.bindings[ref.off]
                 if isinstance(ref, Pointer):
                     yield inst.ctx + off, owner, ref.cell
 

@@ -86,7 +86,7 @@ class SuspendAnalysis:
         calls: dict[str, set[str]] = {}
         indirect: dict[str, set[str]] = {}
         suspending: set[str] = set(SUSPENDING_CALLS)
-        for n, op in self.design.symbols.items():
+        for op in self.design.symbols.values():
             if op.name == "llvm.mlir.global" and op.attrs.get("circt.vtable_entries"):
                 taken.update(e[1].name for e in op.attrs["circt.vtable_entries"])
         for n, op in functions.items():

@@ -332,6 +332,11 @@ class LLVMStructType(Type):
     def __new__(cls, name: str | None, fields: tuple[Type, ...] | None, packed: bool = False) -> Self:
         return super().__new__(cls, name, fields, packed)
 
+    @property
+    def members(self) -> tuple[Type, ...]:
+        """The fields; none for an opaque struct."""
+        return self.fields or ()
+
     def __str__(self) -> str:
         name = "" if self.name is None else '"' + self.name.replace("\\", "\\\\").replace('"', '\\"') + '"'
         if self.fields is None:

@@ -429,7 +429,7 @@ class Jit:
         return raw_call(func) if func is not None else None
 
 
-def _reader(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview) -> Callable[[int], Any]:
+def _reader(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview[float]) -> Callable[[int], Any]:
     if t.kind == "f":
         return lambda base: f64[base + at]
     if t.kind == "a":
@@ -451,7 +451,7 @@ def _reader(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview) ->
     return wide
 
 
-def _writer(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview) -> Callable[[int, Any], None]:
+def _writer(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview[float]) -> Callable[[int, Any], None]:
     mask = t.mask if t.kind == "i" else 0
     if t.kind == "f":
 

@@ -52,7 +52,7 @@ class Services:
                 raise SimFault(message)
 
             return mismatch
-        return lambda *leaves: bound(rt, *leaves)  # type: ignore[no-any-return]
+        return lambda *leaves: bound(rt, *leaves)
 
 
 def _print(sim: Simulation, spec: Any) -> Callable[..., tuple[Any, ...]]:

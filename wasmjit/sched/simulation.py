@@ -24,16 +24,16 @@ from wasmjit.sched import overflow
 from wasmjit.sched.code import Code
 from wasmjit.sched.exports import EXPORTS, signatures
 from wasmjit.sched.governor import Governor
-from wasmjit.sched.jit import RECORD_BYTES
+from wasmjit.sched.hdl import Names
 from wasmjit.sched.interpreter import InterpEnv, deepen_recursion
+from wasmjit.sched.jit import RECORD_BYTES
 from wasmjit.sched.monitors import Monitors
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.outcome import Outcome, OutputError
+from wasmjit.sched.postponed import Postponed
 from wasmjit.sched.runtime_impl import RuntimeImpl, write_fd
 from wasmjit.sched.services import Services
 from wasmjit.sched.tables import KernelTables
-from wasmjit.sched.hdl import Names
-from wasmjit.sched.postponed import Postponed
 from wasmjit.sched.tracing import Tracing, drain
 from wasmjit.sched.view import KernelView
 from wasmjit.sched.wasmkernel import WasmKernel

@@ -100,7 +100,7 @@ def layout(t: T.Type) -> Layout:
         case T.StructType():
             return _record([layout(f) for _, f in t.fields])
         case T.LLVMStructType():
-            return _record([layout(f) for f in t.fields], t.packed)
+            return _record([layout(f) for f in t.members], t.packed)
         case T.ArrayType() | T.LLVMArrayType():
             return _array(t.size, layout(t.elem))
         case T.UnionType():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wasmjit.ir import Op, Region
+from typing import Any
+
+from wasmjit.ir import Dense, Op, Region
 from wasmjit.sem import mir
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.mir import BOOL
@@ -21,11 +23,17 @@ def _cond_br(lw: Lowerer, op: Op) -> None:
     lw.b.terminate(mir.CondBr(cond, lw.blocks[tb], lw.args(targs), lw.blocks[fb], lw.args(fargs)))
 
 
+def case_values(attr: Any) -> list[int]:
+    """Integers of a list or dense attribute; none when it is absent."""
+    values = attr.values if isinstance(attr, Dense) else attr
+    return [int(values)] if isinstance(values, int) else [int(v) for v in values or ()]
+
+
 @lowers("cf.switch", "llvm.switch")
 def _switch(lw: Lowerer, op: Op) -> None:
     value = lw.one(op.operands[0])
     values = op.attrs.get("case_values")
-    raw = list(values.values) if hasattr(values, "values") and not isinstance(values, (list, tuple)) else list(values or [])
+    raw = case_values(values)
     (db, dargs), *cases = op.successors
     lw.b.terminate(
         mir.Switch(
@@ -164,7 +172,7 @@ def _index_switch(lw: Lowerer, op: Op) -> None:
     value = lw.one(op.operands[0])
     done = result_block(lw, op)
     cases = op.attrs.get("cases")
-    raw = list(cases.values) if hasattr(cases, "values") and not isinstance(cases, (list, tuple)) else list(cases or [])
+    raw = case_values(cases)
     blocks = [lw.new_block() for _ in op.regions]
     lw.b.terminate(mir.Switch(value, [(int(v) & value.ty.mask, b, ()) for v, b in zip(raw, blocks[1:], strict=True)], blocks[0], ()))
     for region, block in zip(op.regions, blocks, strict=True):

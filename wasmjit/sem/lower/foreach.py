@@ -27,7 +27,7 @@ def sequence_place(handle: Value) -> Value | None:
 
 
 def is_sequence(t: T.Type | None) -> bool:
-    return isinstance(t, T.LLVMStructType) and len(t.fields) == 2 and isinstance(t.fields[0], T.PtrType) and t.fields[1] == T.IntType(64)
+    return isinstance(t, T.LLVMStructType) and len(t.members) == 2 and isinstance(t.members[0], T.PtrType) and t.members[1] == T.IntType(64)
 
 
 def _iteration(name: str) -> None:

@@ -162,7 +162,7 @@ def _sig_extract(lw: Lowerer, op: Op) -> None:
         ok = lw.x("icmp", I(1), low, last, attr="ule")
         valid = ok if valid is None else lw.x("and", I(1), valid, ok)
         bit = lw.x("mux", I32, ok, bit, ref.bit if ref.bit is not None else lw.i32(PART))
-    elif int(low.const) + n > width:  # type: ignore[arg-type]
+    elif int(low.const) + n > width:
         valid = lw.const(I(1), 0)
     set_ref(lw, op.results[0], Ref(ref.net, ref.ptr, ref.off, ref.dyn, bit, valid))
 

@@ -195,7 +195,7 @@ def data_bytes(t: T.Type, value: Any) -> bytes:
         case T.LLVMStructType():
             out = bytearray(lay.size)
             pos = 0
-            for f, v in zip(t.fields, value, strict=True):
+            for f, v in zip(t.members, value, strict=True):
                 fl = layout(f)
                 if not t.packed:
                     pos = (pos + fl.align - 1) // fl.align * fl.align
@@ -275,7 +275,7 @@ def _path(op: Op, t: T.Type, position: list[int]) -> tuple[int, int, list[tuple[
     for p in position:
         match t:
             case T.LLVMStructType() | T.StructType():
-                fields = list(t.fields) if isinstance(t, T.LLVMStructType) else [f for _, f in t.fields]
+                fields = list(t.members) if isinstance(t, T.LLVMStructType) else [f for _, f in t.fields]
                 if in_image:
                     offset += field_offset(t, p)
                 else:
@@ -297,7 +297,7 @@ def _path(op: Op, t: T.Type, position: list[int]) -> tuple[int, int, list[tuple[
 
 def field_offset(t: T.Type, index: int) -> int:
     """Byte offset of field `index` of a struct."""
-    fields = list(t.fields) if isinstance(t, T.LLVMStructType) else [f for _, f in t.fields]  # type: ignore[attr-defined]
+    fields = list(t.members) if isinstance(t, T.LLVMStructType) else [f for _, f in t.fields]  # type: ignore[attr-defined]
     pos = 0
     for i, f in enumerate(fields):
         fl = layout(f)
@@ -376,7 +376,7 @@ def _gep(lw: Lowerer, op: Op) -> None:
             v = lw.one(next(dynamic))
             index = lw.resize(v, I64) if v.ty.size >= 64 else lw.x("sext", I64, v)
             if index.const is not None:
-                c = int(index.const)  # type: ignore[arg-type]
+                c = int(index.const)
                 index = c - (1 << 64) if c >> 63 else c
         if i == 0:
             stride = layout(t).size
@@ -386,7 +386,7 @@ def _gep(lw: Lowerer, op: Op) -> None:
                     if not isinstance(index, int):
                         raise Unsupported(op, "a struct index must be constant")
                     const += field_offset(t, index)
-                    t = t.fields[index] if isinstance(t, T.LLVMStructType) else t.fields[index][1]
+                    t = t.members[index] if isinstance(t, T.LLVMStructType) else t.fields[index][1]
                     continue
                 case T.LLVMArrayType() | T.ArrayType():
                     t = t.elem

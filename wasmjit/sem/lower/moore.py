@@ -148,7 +148,7 @@ def pointee(v: Value) -> T.Type | None:
             t = owner.attrs["elem_type"]
             for raw in list(owner.attrs["rawConstantIndices"])[1:]:
                 if isinstance(t, T.LLVMStructType):
-                    t = t.fields[int(raw)]
+                    t = t.members[int(raw)]
                 elif isinstance(t, (T.LLVMArrayType, T.ArrayType)):
                     t = t.elem
                 else:
@@ -163,7 +163,7 @@ def _rt_wait_event(lw: Lowerer, op: Op, operands: list[Value]) -> None:
     need_suspension(lw, op)
     kind = lw.one(operands[0])
     ptr = lw.one(operands[1])
-    edge = int(kind.const) if kind.const is not None else ANY  # type: ignore[arg-type]
+    edge = int(kind.const) if kind.const is not None else ANY
     t = pointee(operands[1])
     lay = layout(t) if t is not None else layout(T.IntType(1))
     site = lw.site("event control on an invalid address")

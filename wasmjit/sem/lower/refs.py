@@ -10,7 +10,6 @@ from wasmjit.sem.layout import Layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported
 from wasmjit.sem.mir import I32, I64, Drive, I, Val
 
-
 PART = 0x80000000
 """Bit 31 of a bit-offset leaf: the reference is to a part of a leaf, starting at the bit in the other 31. A leaf of 0 is a whole value."""
 
@@ -261,8 +260,8 @@ def piece_of(lw: Lowerer, leaf: Val, low: int, n: int) -> Val:
 
 def element(lw: Lowerer, ref: Ref, index: Val, count: int, stride: int) -> Ref:
     """Reference to memory element `index` (already in memory order) of an array of `count`; out of range is marked invalid."""
-    if index.const is not None and ref.valid is None and int(index.const) < count:  # type: ignore[arg-type]
-        return Ref(ref.net, ref.ptr, ref.off + int(index.const) * stride, ref.dyn, None)  # type: ignore[arg-type]
+    if index.const is not None and ref.valid is None and int(index.const) < count:
+        return Ref(ref.net, ref.ptr, ref.off + int(index.const) * stride, ref.dyn, None)
     wide = lw.resize(index, I32)
     valid = ref.valid
     if count < (1 << index.ty.size):
