@@ -113,7 +113,7 @@ def test_states_are_saved_and_restored(rt: FakeRuntime) -> None:
     with pytest.raises(SimFault):
         rt.call("__moore_class_set_randstate", obj, rt.data(b"nonsense"), 8)
     with pytest.raises(SimFault):
-        rt.call("__moore_process_srandom", 77, 1)
+        rt.call("__moore_process_srandom", 1 << 40, 1)  # handles are process ids, as the kernel gives them out: small numbers
 
 
 def test_urandom_range_takes_bounds_in_either_order(rt: FakeRuntime) -> None:
