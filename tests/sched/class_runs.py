@@ -24,6 +24,14 @@ def run(text: str, **options: object) -> Ran:
     """Simulate a design; `options` are fields of RunOptions."""
     printed: list[bytes] = []
     lines: list[str] = []
-    sim = Simulation(parse_text(text, "t.mlir"), RunOptions(**options), stdout=printed.append, stderr=lines.append)  # type: ignore[arg-type]
-    outcome = with_stack(sim.engine, sim.run)
+    outcome = simulate(text, printed, lines, **options).outcome
     return Ran(b"".join(printed).decode(), lines, outcome)
+
+
+def simulate(text: str, printed: list[bytes] | None = None, lines: list[str] | None = None, **options: object) -> Simulation:
+    """The simulation after its run."""
+    out: list[bytes] = [] if printed is None else printed
+    said: list[str] = [] if lines is None else lines
+    sim = Simulation(parse_text(text, "t.mlir"), RunOptions(**options), stdout=out.append, stderr=said.append)  # type: ignore[arg-type]
+    with_stack(sim.engine, sim.run)
+    return sim

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from class_runs import run
+from class_runs import run, simulate
+
+from wasmjit.sched import jit
 
 MODES = pytest.mark.parametrize("mode", ["interpret", "compile"])
 
@@ -197,3 +199,78 @@ def test_continuous_logic_may_look_into_an_object_before_it_is_made(mode: str) -
     r = run(OBSERVER, mode=mode)
     assert not r.outcome.faulted
     assert r.out == "7\n"
+
+
+COUNTED = """
+module {
+llvm.func @__moore_delay(i64)
+llvm.mlir.global internal @"C::__vtable__"(#llvm.zero) {addr_space = 0 : i32, circt.vtable_entries = [[0, @"C::add"], [1, @"C::pause"]]} : !llvm.array<2 x ptr>
+llvm.mlir.global internal @sum(0 : i32) {addr_space = 0 : i32} : i32
+func.func private @"C::add"(%this: !llvm.ptr, %n: i32) -> i32 {
+  %p = llvm.mlir.addressof @sum : !llvm.ptr
+  %old = llvm.load %p : !llvm.ptr -> i32
+  %twice = func.call @twice(%n) : (i32) -> i32
+  %new = comb.add %old, %twice : i32
+  llvm.store %new, %p : i32, !llvm.ptr
+  return %new : i32
+}
+func.func private @twice(%n: i32) -> i32 {
+  %r = comb.add %n, %n : i32
+  return %r : i32
+}
+func.func private @"C::pause"(%this: !llvm.ptr, %n: i32, %m: i32) {
+  %fs = llvm.mlir.constant(1000000 : i64) : i64
+  llvm.call @__moore_delay(%fs) : (i64) -> ()
+  %r = func.call @"C::add"(%this, %n) : (!llvm.ptr, i32) -> i32
+  return
+}
+hw.module @top() {
+  %nl = sim.fmt.literal "\\0A"
+  %c0 = hw.constant 0 : i32
+  %c1 = hw.constant 1 : i32
+  %c20 = hw.constant 20 : i32
+  %null = llvm.mlir.zero : !llvm.ptr
+  llhd.process {
+    %vt = llvm.mlir.addressof @"C::__vtable__" : !llvm.ptr
+    cf.br ^bb1(%c0 : i32)
+  ^bb1(%i: i32):
+    %a0 = llvm.getelementptr %vt[0, 0] : (!llvm.ptr) -> !llvm.ptr, !llvm.array<2 x ptr>
+    %a1 = llvm.load %a0 : !llvm.ptr -> !llvm.ptr
+    %add = builtin.unrealized_conversion_cast %a1 : !llvm.ptr to (!llvm.ptr, i32) -> i32
+    %sum = func.call_indirect %add(%null, %i) : (!llvm.ptr, i32) -> i32
+    %b0 = llvm.getelementptr %vt[0, 1] : (!llvm.ptr) -> !llvm.ptr, !llvm.array<2 x ptr>
+    %b1 = llvm.load %b0 : !llvm.ptr -> !llvm.ptr
+    %pause = builtin.unrealized_conversion_cast %b1 : !llvm.ptr to (!llvm.ptr, i32, i32) -> ()
+    func.call_indirect %pause(%null, %i, %i) : (!llvm.ptr, i32, i32) -> ()
+    %n = comb.add %i, %c1 : i32
+    %more = comb.icmp ult %n, %c20 : i32
+    cf.cond_br %more, ^bb1(%n : i32), ^bb2
+  ^bb2:
+    %f = sim.fmt.dec %sum specifierWidth 0 : i32
+    %t = sim.fmt.concat (%f, %nl)
+    sim.proc.print %t
+    llhd.halt
+  }
+  hw.output
+}
+}
+"""
+
+
+@pytest.mark.parametrize(("mode", "large"), [("interpret", False), ("compile", False), ("compile", True)])
+def test_methods_become_hot_while_they_are_called(mode: str, large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jit, "LARGE_DESIGN", -1 if large else 1000)
+    monkeypatch.setattr(jit, "PATIENCE", 4)
+    r = run(COUNTED, mode=mode)
+    assert r.out == "722\n"
+    assert r.outcome.final_time_fs == 20_000_000
+
+
+def test_in_a_large_design_hot_methods_are_compiled_and_cold_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = {}
+    for patience in (4, 1000):
+        monkeypatch.setattr(jit, "LARGE_DESIGN", -1)
+        monkeypatch.setattr(jit, "PATIENCE", patience)
+        compiled[patience] = set(simulate(COUNTED, mode="compile").governor.jit.compiled)
+    assert {"C::add", "C::pause!co"} <= compiled[4]
+    assert not {"C::add", "C::pause!co", "twice"} & compiled[1000]

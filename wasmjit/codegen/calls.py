@@ -131,8 +131,9 @@ def _function_record(e: Emitter, ptr: bytes, site: CallSite, slot: int) -> bytes
     e.out += b"\x02\x40" + b"\x02\x40" + index + i64_const(link.func_count) + b"\x5a\x0d\x00"
     e.out += index + b"\xa7" + i32_const(REC_SHIFT) + b"\x74" + i32_const(link.func_records) + b"\x6a" + put
     e.out += rec + memarg(W.I32_LOAD, REC_SIG) + i32_const(sig) + b"\x46" + rec + memarg(W.I32_LOAD, slot) + b"\x41\x00\x47\x71\x0d\x01\x0b"
-    # The host finds what the call means (a fallback, or nothing that returns zeros); 0 is a fault.
-    e.out += i32_const(site.id) + ptr + e.mod.call("h", "resolve") + put
+    # The host fills in the record, or finds what the call means (a fallback, or nothing that returns zeros); 0 is a fault.
+    # The number of the site is negative when the callee may suspend.
+    e.out += i32_const(site.id if slot == REC_FUNC else -site.id) + ptr + e.mod.call("h", "resolve") + put
     e.out += rec + b"\x45\x04\x40" + e.fault(link.call_fault(site), ptr) + b"\x0b\x0b"
     return rec
 

@@ -28,6 +28,7 @@ class Code:
         self.python: list[Callable[..., Any] | None] = [None] * FIRST_SLOT
         self.trampolines: dict[str, Func] = {}
         self.native: dict[int, Callable[..., Any]] = {}
+        self.entries: dict[int, Callable[..., Any]] = {}
         self.compiled: set[int] = set()
         self.on_deopt: Callable[[str, int], None] = lambda key, frame: None
         self.on_install: Callable[[str], None] = lambda key: None
@@ -128,8 +129,13 @@ class Code:
             if status != STATUS_DEOPT:
                 return status
             self.on_deopt(self.keys[index], frame)
-        run = self.python[index] or self.interpreted(self.keys[index])
-        return int(run(ctx, frame))
+            run = self.python[index] or self.interpreted(self.keys[index])
+            return int(run(ctx, frame))
+        counted = self.entries.get(index)
+        if counted is None:
+            key = self.keys[index]
+            counted = self.entries[index] = self.enter(key, self.interpreted(key))
+        return int(counted(ctx, frame))
 
     def body(self, index: int) -> Body:
         return self.sim.program.body(self.keys[index])

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from wasmjit.sched.simulation import Simulation
 
 
+COLD = "cold"
+"""Detail of bodies of large designs that are interpreted because hardly anybody calls them (`jit.PATIENCE`)."""
+
+
 class Governor:
     """Compile mode of a run. `budget` counts process bodies (definitions), -1 is unlimited."""
 
@@ -44,7 +48,6 @@ class Governor:
     def start(self) -> None:
         """Before the first event: with a threshold of at most 1 everything that will run is compiled in one batch."""
         sim = self.sim
-        self.jit.write_records()
         if self.every:
             sim.view.set_u32(self.countdown, self.every)
         if self.policy == "none" or self.threshold > 1 or self.budget == 0:
@@ -98,6 +101,8 @@ class Governor:
         if n < self.threshold:
             return "below_hot_threshold"
         if key.endswith("!co") or ".fork" in key or key not in self.static_of:
+            if self.jit.patience:
+                return "" if self.jit.called(key) or key in self.jit.failed else COLD
             self.jit.compile([key], "hot")
             return ""
         if not self.afford(key):
@@ -147,8 +152,8 @@ class Governor:
         pid, name = self.process_of(frame)
         if (f"{pid}:{reason}:{detail}") in self.bailed:
             return
-        if detail == "compile_budget_zero" and not self.sim.options.fail_on_deopt:
-            return  # asked for: nothing was given up
+        if detail == COLD or (detail == "compile_budget_zero" and not self.sim.options.fail_on_deopt):
+            return  # nothing was given up
         self.bailed.add(f"{pid}:{reason}:{detail}")
         self.record("bailout", key, frame, reason, detail, "interpreted")
 

@@ -57,12 +57,18 @@ class InterpEnv(Env):
 
             def first(*args: Any) -> Any:
                 compiled = lazy(program.body(key), self, self.count)
-                self._functions[key] = compiled
-                self.bind_function(key, compiled)
+                if self.sim.governor is not None:
+                    compiled = self.sim.governor.jit.promoting(key, compiled)
+                self.replace(key, compiled)
                 return compiled(*args)
 
             fn = self._functions[key] = first
         return fn
+
+    def replace(self, key: str, fn: Callable[..., tuple[Any, ...]]) -> None:
+        """Calls of a function body from interpreted code reach `fn` from here on."""
+        self._functions[key] = fn
+        self.bind_function(key, fn)
 
     def target(self, ptr: int, site: CallSite) -> str | None:
         """Function behind a pointer; else the method of the object's static class; else None, and the call returns zeros."""

@@ -14,7 +14,7 @@ from wasmjit.codegen.module import compile_bodies
 from wasmjit.interp.env import SimFault
 from wasmjit.report.telemetry import TimelineEvent
 from wasmjit.runtime.engine import Instance, compile_module, deserialize_module
-from wasmjit.runtime.raw import Func, WasmError, host_func, raw_call
+from wasmjit.runtime.raw import Func, WasmError, WasmTrap, host_func, raw_call
 from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sched import control as cb
 from wasmjit.sched.exports import Signature
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 CLOSURE_LIMIT = 400
 """Functions compiled together with the bodies that call them; further ones wait until they are called."""
+LARGE_DESIGN = 1000
+"""In designs of more functions (class libraries), most of those that are called are called once: see PATIENCE."""
+PATIENCE = 8
+"""Calls of a function of a large design that are interpreted before it is compiled, and with it those called half as often."""
 RECORD_BYTES = 16
 _TWO_ARGUMENTS = frozenset({"atan2", "hypot", "copysign", "fmod", "remainder", "pow"})
 
@@ -69,6 +73,7 @@ class Jit:
             if op.name in ("func.func", "llvm.func"):
                 sim.program.function_number(name)
         self.func_count = len(sim.program.functions)
+        self.patience = 0 if self.func_count <= LARGE_DESIGN or sim.options.fail_on_deopt else PATIENCE
 
     # -- Link ----------------------------------------------------------------------------------------------------------------------------
 
@@ -118,56 +123,28 @@ class Jit:
 
     # -- records of functions for indirect calls --------------------------------------------------------------------------------------------
 
-    def write_records(self) -> None:
-        """Signature, function slot, coroutine slot and frame size of every function whose address is taken."""
-        assert self.func_records is not None
-        program, memory = self.sim.program, self.sim.memory
-        for name in sorted(program.suspends.taken()):
-            op = program.design.symbols.get(name)
-            if op is None or not op.regions:
-                continue
-            index = program.function_index[name]
-            at = self.func_records + index * RECORD_BYTES
-            try:
-                params, results = program.signature(name)
-            except Unsupported:
-                continue
-            memory.u32[(at + REC_SIG) >> 2] = self.sig_id(params, results)
-            memory.u32[(at + REC_FUNC) >> 2] = self.function_slot(name)
-
-    def ensure_coroutine_records(self) -> None:
-        """Resumable forms are made when the first suspending indirect call is compiled."""
-        assert self.func_records is not None
-        program, memory = self.sim.program, self.sim.memory
-        for name in sorted(program.suspends.taken()):
-            op = program.design.symbols.get(name)
-            if op is None or not op.regions:
-                continue
-            at = self.func_records + program.function_index[name] * RECORD_BYTES
-            if memory.u32[(at + REC_CORO) >> 2]:
-                continue
-            key = program.coroutine_key(name)
-            try:
-                frame = program.body(key).frame
-            except Unsupported:
-                continue
-            assert frame is not None
-            memory.u32[(at + REC_CORO) >> 2] = self.sim.code.slot(key)
-            memory.u32[(at + REC_FRAME) >> 2] = frame.size
-
     def resolve(self, site_id: int, ptr: int) -> int:
-        """h.resolve: record of what an indirect call reaches whose pointer is no function of its signature; one that returns zeros for nothing."""
+        """h.resolve: record of what an indirect call reaches that finds none; site_id is negative when the callee may suspend.
+
+        Records are filled in here, so that functions nobody calls cost nothing. A pointer that is no function of the signature gives the
+        record of one that returns zeros.
+        """
+        suspends = site_id >= 1 << 31
         program = self.sim.program
-        site = program.call_sites[site_id - 1]
-        name = self.sim.env.target(ptr, site)
+        site = program.call_sites[((1 << 32) - site_id if suspends else site_id) - 1]
         assert self.func_records is not None
-        if name is not None:
-            index = program.function_number(name)
-            if index < self.func_count:
-                at = self.func_records + index * RECORD_BYTES
-                self.write_record(name, at)
-                return at
-        return self.null_record(site)
+        try:
+            name = self.sim.env.target(ptr, site)
+            if name is not None:
+                index = program.function_number(name)
+                if index < self.func_count:
+                    at = self.func_records + index * RECORD_BYTES
+                    self.write_record(name, at, suspends)
+                    return at
+            return self.null_record(site)
+        except Unsupported as e:
+            self.sim.record_unsupported(e)
+            return 0
 
     def null_record(self, site: CallSite) -> int:
         """Record of a function with the signature of a site that does nothing and returns zeros."""
@@ -192,25 +169,26 @@ class Jit:
                 memory.u32[(at + offset) >> 2] = value
         return at
 
-    def write_record(self, name: str, at: int) -> None:
-        """Fill in the record of a function and of its resumable form."""
+    def write_record(self, name: str, at: int, suspends: bool) -> None:
+        """Fill in the record of a function, or the part of it for its resumable form."""
         program, memory = self.sim.program, self.sim.memory
         params, results = program.signature(name)
         memory.u32[(at + REC_SIG) >> 2] = self.sig_id(params, results)
-        if not memory.u32[(at + REC_FUNC) >> 2]:
+        if not suspends:
             memory.u32[(at + REC_FUNC) >> 2] = self.function_slot(name)
             self.make_stubs()
-        if not memory.u32[(at + REC_CORO) >> 2]:
-            key = program.coroutine_key(name)
-            frame = program.body(key).frame
-            assert frame is not None
-            memory.u32[(at + REC_CORO) >> 2] = self.sim.code.slot(key)
-            memory.u32[(at + REC_FRAME) >> 2] = frame.size
+            return
+        key = program.coroutine_key(name)
+        frame = program.body(key).frame
+        assert frame is not None
+        memory.u32[(at + REC_CORO) >> 2] = self.sim.code.slot(key)
+        memory.u32[(at + REC_FRAME) >> 2] = frame.size
 
     # -- compiling -------------------------------------------------------------------------------------------------------------------------
 
-    def closure(self, keys: Iterable[str], limit: int = CLOSURE_LIMIT) -> list[Body]:
+    def closure(self, keys: Iterable[str]) -> list[Body]:
         """The bodies, and the functions and resumable callees they reach by direct calls, as far as the limit allows."""
+        limit = 0 if self.patience else CLOSURE_LIMIT
         program = self.sim.program
         out: list[Body] = []
         seen: set[str] = set()
@@ -233,20 +211,13 @@ class Jit:
                 for op in b.ops:
                     if op.code in ("call", "spawn"):
                         work.append(op.attr)
-                if isinstance(b.term, CallS):
-                    if b.term.callee is not None:
-                        work.append(b.term.callee)
-                    else:
-                        self.indirect_suspends = True
+                if isinstance(b.term, CallS) and b.term.callee is not None:
+                    work.append(b.term.callee)
         return out
-
-    indirect_suspends = False
 
     def compile(self, keys: Iterable[str], cause: str = "") -> set[str]:
         """Compile bodies (with what they reach) as one module and install them. Returns the keys that are compiled now; the others are in `failed`."""
         bodies = self.closure(keys)
-        if self.indirect_suspends:
-            self.ensure_coroutine_records()
         done: set[str] = set()
         while bodies:
             t0 = time.perf_counter_ns()
@@ -321,6 +292,11 @@ class Jit:
         bodies = []
         for key in pending:
             params, results = self.sim.program.signature(key)
+            if all(scalar(t) for t in (*params, *results)):
+                types = [tuple(wasm_type(t) for t in ts) for ts in (params, results)]
+                self.sim.table.set(self.functions[key], host_func(self.sim.store, types[0], types[1], self.direct_stub(key, len(results))))
+                self.stubs += 1
+                continue
             b = BodyBuilder(key, "function", results, f"stub {key}")
             b.set_block(b.new_block())
             args = [b.param(t) for t in params]
@@ -335,14 +311,65 @@ class Jit:
             self.instances.append(Instance(self.sim.store, module, self.imports))
             self.stubs += len(bodies)
 
+    def direct_stub(self, key: str, results: int) -> Callable[..., Any]:
+        """A stub for a function of scalars. Its faults are recorded and end the run as a trap does."""
+        call, sim = self.call_stub(key), self.sim
+
+        def run(*args: Any) -> Any:
+            try:
+                out = call(*args)
+            except SimFault as e:
+                sim.record_fault(e.site, e.addr)
+            except ServiceFault as e:
+                sim.record_message_fault(e.message, e.addr)
+            except Unsupported as e:
+                sim.record_unsupported(e)
+            else:
+                return out[0] if results == 1 else out
+            raise WasmTrap(f"fault in {key}", None, [])
+
+        return run
+
     def call_stub(self, key: str) -> Callable[..., tuple[Any, ...]]:
         """First calls of a function that is not compiled yet: it is interpreted this time and compiled for the next."""
 
         def run(*args: Any) -> tuple[Any, ...]:
-            n = self.calls[key] = self.calls.get(key, 0) + 1
-            if key not in self.compiled and key not in self.failed and n >= max(1, self.sim.options.hot_threshold):
-                self.compile([key], "call")
+            self.called(key)
             return self.sim.env.function(key)(*args)
+
+        return run
+
+    def called(self, key: str) -> bool:
+        """Count a call of a function or a resumable body that is not compiled; compile it when it is hot. Whether it is compiled now."""
+        n = self.calls[key] = self.calls.get(key, 0) + 1
+        if key in self.compiled:
+            return True
+        if key in self.failed or n < max(1, self.sim.options.hot_threshold, self.patience):
+            return False
+        self.compile([key, *self.warm(key)], "call")
+        return key in self.compiled
+
+    def warm(self, key: str) -> list[str]:
+        """What is about to become hot: modules of one function each would cost more than they are worth."""
+        if not self.patience:
+            return []
+        return [k for k, n in self.calls.items() if n >= self.patience // 2 and k != key and k not in self.compiled and k not in self.failed]
+
+    def promoting(self, key: str, interpreted: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+        """A function as interpreted code calls it: interpreted at first, compiled once it is hot (functions of scalars)."""
+        params, results = self.sim.program.signature(key) if key in self.sim.design.symbols else ((), ())
+        if not self.patience or key not in self.sim.design.symbols or not all(scalar(t) for t in (*params, *results)):
+            return interpreted
+
+        def run(*args: Any) -> tuple[Any, ...]:
+            if self.called(key):
+                func = self.sim.table.get(self.function_slot(key))
+                assert func is not None
+                raw = raw_call(func)
+                native = raw if len(results) > 1 else (lambda *a: (raw(*a),)) if results else (lambda *a: raw(*a) or ())
+                self.sim.env.replace(key, native)
+                return native(*args)
+            return interpreted(*args)
 
         return run
 
@@ -427,6 +454,17 @@ class Jit:
     def native(self, key: str) -> Callable[..., Any] | None:
         func = self.exported(key)
         return raw_call(func) if func is not None else None
+
+
+def scalar(t: Ty) -> bool:
+    """Whether values of a type are one number on both sides of the border."""
+    return t.kind == "f" or (t.kind == "i" and t.size <= 64)
+
+
+def wasm_type(t: Ty) -> str:
+    if t.kind == "f":
+        return "f64" if t.size == 64 else "f32"
+    return "i32" if t.size <= 32 else "i64"
 
 
 def _reader(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview[float]) -> Callable[[int], Any]:
