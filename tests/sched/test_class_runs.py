@@ -274,3 +274,53 @@ def test_in_a_large_design_hot_methods_are_compiled_and_cold_ones_are_not(monkey
         compiled[patience] = set(simulate(COUNTED, mode="compile").governor.jit.compiled)
     assert {"C::add", "C::pause!co"} <= compiled[4]
     assert not {"C::add", "C::pause!co", "twice"} & compiled[1000]
+
+
+NESTED = """
+module {
+llvm.func @__moore_assoc_create(i32, i32) -> !llvm.ptr
+llvm.func @__moore_assoc_get_ref(!llvm.ptr, !llvm.ptr, i32) -> !llvm.ptr
+llvm.func @__moore_assoc_exists(!llvm.ptr, !llvm.ptr) -> i32
+llvm.func @__moore_assoc_size(!llvm.ptr) -> i64
+hw.module @top() {
+  %nl = sim.fmt.literal "\\0A"
+  %sep = sim.fmt.literal " "
+  llhd.process {
+    %one = llvm.mlir.constant(1 : i64) : i64
+    %four = llvm.mlir.constant(4 : i32) : i32
+    %eight = llvm.mlir.constant(8 : i32) : i32
+    %five = llvm.mlir.constant(5 : i8) : i8
+    %six = llvm.mlir.constant(6 : i8) : i8
+    %null = llvm.mlir.zero : !llvm.ptr
+    %var = llvm.alloca %one x !llvm.ptr : (i64) -> !llvm.ptr
+    llvm.store %null, %var : !llvm.ptr, !llvm.ptr
+    %outer = llvm.load %var : !llvm.ptr -> !llvm.ptr
+    %k1 = llvm.alloca %one x i32 : (i64) -> !llvm.ptr
+    llvm.store %four, %k1 : i32, !llvm.ptr
+    %inner = llvm.call @__moore_assoc_get_ref(%outer, %k1, %eight) : (!llvm.ptr, !llvm.ptr, i32) -> !llvm.ptr
+    %k2 = llvm.alloca %one x i8 : (i64) -> !llvm.ptr
+    llvm.store %five, %k2 : i8, !llvm.ptr
+    %slot = llvm.call @__moore_assoc_get_ref(%inner, %k2, %four) : (!llvm.ptr, !llvm.ptr, i32) -> !llvm.ptr
+    llvm.store %eight, %slot : i32, !llvm.ptr
+    llvm.store %six, %k2 : i8, !llvm.ptr
+    %slot2 = llvm.call @__moore_assoc_get_ref(%inner, %k2, %four) : (!llvm.ptr, !llvm.ptr, i32) -> !llvm.ptr
+    %again = llvm.load %var : !llvm.ptr -> !llvm.ptr
+    %n = llvm.call @__moore_assoc_size(%again) : (!llvm.ptr) -> i64
+    %m = llvm.call @__moore_assoc_size(%inner) : (!llvm.ptr) -> i64
+    %v = llvm.load %slot : !llvm.ptr -> i32
+    %f = sim.fmt.dec %n specifierWidth 0 : i64
+    %g = sim.fmt.dec %m specifierWidth 0 : i64
+    %h = sim.fmt.dec %v specifierWidth 0 : i32
+    %t = sim.fmt.concat (%f, %sep, %g, %sep, %h, %nl)
+    sim.proc.print %t
+    llhd.halt
+  }
+  hw.output
+}
+}
+"""
+
+
+@MODES
+def test_arrays_inside_of_arrays_come_into_being_when_they_are_written(mode: str) -> None:
+    assert run(NESTED, mode=mode).out == "1 2 8\n"

@@ -72,6 +72,14 @@ def assoc_create(rt: Runtime, key_size: int, value_size: int) -> int:
     return create(rt, k, v)
 
 
+@service("__wasmjit_assoc_make", "pii", "p")
+def assoc_make(rt: Runtime, place: int, key_size: int, value_size: int) -> int:
+    """A new array in the variable at `place` (`sem/lower/assoc.py` calls this when an element of an array is written that nobody created)."""
+    handle = assoc_create(rt, key_size, value_size)
+    rt.st(place, 8, handle)
+    return handle
+
+
 def resolve(rt: Runtime, handle: int) -> AssocArray | None:
     """The array of a handle, or of a variable that holds one (front ends pass either); None for a null handle.
 

@@ -1,6 +1,6 @@
 """Meanings of operations: one file per dialect, registered by decorator in `core.LOWER`."""
 
-from wasmjit.sem.lower import arith, comb, control, foreach, func, hw, llhd, llvm, moore, seq, seq_memory, sim, verif
+from wasmjit.sem.lower import arith, assoc, comb, control, foreach, func, hw, llhd, llvm, moore, seq, seq_memory, sim, verif
 from wasmjit.sem.lower.core import LOWER, SUSPENDING, Lowerer, Program, Scope, Unsupported
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Scope",
     "Unsupported",
     "arith",
+    "assoc",
     "comb",
     "control",
     "foreach",
