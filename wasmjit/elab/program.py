@@ -151,6 +151,7 @@ class ProgramImpl:
             if name in owner.extra:
                 lw.extra[name] = owner.extra[name]
         lw.extra["dynamic_waits"] = True
+        lw.extra["captured"] = set(captured)
         lw.b.set_block(lw.new_block())
         for v in captured:
             leaves = tuple(lw.b.param(leaf.ty) for leaf in owner.get(v))

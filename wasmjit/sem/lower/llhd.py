@@ -432,7 +432,7 @@ class Watch:
         self.seen.add(v)
         lw = self.lw
         owner = v.owner
-        if not isinstance(owner, Op):
+        if not isinstance(owner, Op) or v in lw.extra.get("captured", ()):
             return
         if not self.inside(owner):
             if lw.scope is not None:
@@ -537,7 +537,8 @@ def reevaluate(lw: Lowerer, v: Value, memo: dict[Value, Leaves]) -> Leaves:
     if v in memo:
         return memo[v]
     owner = v.owner
-    if isinstance(owner, Op) and v in lw.values and not isinstance(v.type, T.RefType) and again(lw, owner):
+    captured = lw.extra.get("captured", ())  # what a fork was given does not change any more
+    if isinstance(owner, Op) and v in lw.values and v not in captured and not isinstance(v.type, T.RefType) and again(lw, owner):
         saved_op = lw.op
         saved: dict[Value, Leaves] = {}
         for o in owner.operands:
