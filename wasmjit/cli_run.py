@@ -46,7 +46,7 @@ def add_run_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--force-deopt", metavar="SPEC", default=None, help="all, every:N or process:NAME: force deopts at resume points")
     p.add_argument("--sim-stats", action="store_true", help="counters of the event kernel at the end")
     p.add_argument("--process-stats", action="store_true", help="per process: interpreted operations (steps), activations, tier")
-    p.add_argument("--op-stats", action="store_true", help="interpreted operations by name (runs in interpret mode unless --mode says otherwise)")
+    p.add_argument("--op-stats", action="store_true", help="executed operations by name (counted by the interpreter: the run is in interpret mode)")
     p.add_argument("--op-stats-top", type=natural, default=20, metavar="N", help="rows of --op-stats (20; 0: all)")
     p.add_argument("--process-stats-top", type=natural, default=20, metavar="N", help="rows of --process-stats (20; 0: all)")
     p.add_argument("--profile", nargs="?", const="-", default=None, metavar="F", help="sample which process runs; table to standard error or to a file")
@@ -131,12 +131,14 @@ def budget(text: str) -> int:
 def run_options(a: argparse.Namespace) -> tuple[list[str], RunOptions]:
     """(design files, options) of a parsed command line."""
     files = list(a.design)
+    if a.op_stats and a.mode == "compile":
+        print("[wasmjit] Warning: --op-stats counts what the interpreter executes: nothing is compiled in this run", file=sys.stderr)
     force = a.force_deopt or (setting("FORCE_DEOPT") or ("", ""))[1]
     request = setting("JIT_FORCE_DEOPT_REQUEST")
     if not force and request is not None and request[1] not in ("0", "false", ""):
         force = "once"
     o = RunOptions(
-        mode=a.mode if a.mode in ("interpret", "compile") else "interpret" if a.op_stats or a.mode else "compile",
+        mode="interpret" if a.op_stats or a.mode == "analyze" else a.mode or "compile",
         analyze=a.mode == "analyze",
         tops=a.top,
         max_time=a.max_time,
