@@ -47,6 +47,8 @@ def _net(e: Emitter, k: int) -> bytes:
 
 _READERS = frozenset({"drv", "netstore", "stt", "st", "icmp", "aput", "anew", "aget"})
 _LOOK_AHEAD = 200
+NET_SHIFT = 5
+"""Net descriptors take 32 bytes (`sched.descriptors.N_SIZE`)."""
 
 
 def _may_alias(e: Emitter, d: Val) -> bool:
@@ -357,7 +359,15 @@ def _netstore(e: Emitter, op: Op) -> None:
             stores.append(ctx + val + memarg(STORE_INT[ty.nbytes], at.off))
     e.flush()
     e.out += tests[0] + b"".join([t + b"\x72" for t in tests[1:]]) + b"\x04\x40"
-    e.out += b"".join(stores) + _net(e, k) + e.mod.call("k", "k_net_changed") + b"\x0b"
+    e.out += b"".join(stores)
+    nets = e.link.nets
+    if nets is None:
+        e.out += _net(e, k) + e.mod.call("k", "k_net_changed") + b"\x0b"
+        return
+    # A net that nobody listens to only counts the change; its flags are read here so that the common case makes no call.
+    flags = ctx + memarg(W.I32_LOAD, 0) + i32_const(NET_SHIFT) + b"\x74" + memarg(W.I32_LOAD, nets.table + (k << NET_SHIFT) + nets.flags)
+    count = i32_const(0) + i32_const(0) + memarg(W.I64_LOAD, nets.updates) + i64_const(1) + b"\x7c" + memarg(W.I64_STORE, nets.updates)
+    e.out += flags + b"\x04\x40" + _net(e, k) + e.mod.call("k", "k_net_changed") + b"\x05" + count + b"\x0b\x0b"
 
 
 def _word(e: Emitter, leaves: Sequence[Val], offs: Sequence[int]) -> bytes:

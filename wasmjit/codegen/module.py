@@ -37,6 +37,15 @@ class KernelType(Protocol):
     def result(self) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Nets:
+    """Addresses for looking at nets: `table` of descriptors of 32 bytes, offset of the u32 `flags` in one, u64 counter of `updates`."""
+
+    table: int
+    flags: int
+    updates: int
+
+
 class Link(Protocol):
     """What compiled code has to know of the run."""
 
@@ -52,6 +61,8 @@ class Link(Protocol):
     func_records: int | None
     """Address of the records of functions by function index (`calls.REC_*`); None: calls through pointers are not supported."""
     func_count: int
+    nets: Nets | None
+    """Where the descriptors of nets lie; None: every change of a net is told to the kernel."""
 
     def table_index(self, key: str) -> int:
         """Slot of a body in the function table."""
@@ -86,6 +97,7 @@ class SimpleLink:
     stack_limit: int | None = None
     func_records: int | None = None
     func_count: int = 0
+    nets: Nets | None = None
     images: dict[bytes, int] = field(default_factory=dict)
     signatures: dict[tuple[tuple[Ty, ...], tuple[Ty, ...]], int] = field(default_factory=dict)
 

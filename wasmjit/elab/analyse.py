@@ -34,6 +34,8 @@ from wasmjit.sem.lower.llhd import handle_of
 from wasmjit.sem.lower.refs import NetRef, Own, Slot
 from wasmjit.sem.lower.seq_memory import plan_port
 
+GATHER_CONE = 200
+ARRANGING = frozenset({"llhd.prb", "hw.struct_create", "hw.struct_extract", "hw.array_create", "hw.array_concat", "comb.concat", "comb.extract"})
 INLINE_CONE = 12
 """A value captured by a process is computed there if its cone has at most this many operations; larger ones are stored once."""
 
@@ -452,10 +454,13 @@ class Analyser:
                         self.captured.setdefault(v, False)
 
     def cone_size(self, v: Value) -> int:
-        """Number of operations needed to compute v from stored values, cut off above INLINE_CONE."""
+        """Number of operations that compute something needed for v from stored values, cut off above INLINE_CONE. Loads and mere arrangement (up to
+        GATHER_CONE of them) are free: an array of many signals that a process reads now and then must not be rebuilt whenever one of them changes.
+        """
         seen: set[Value] = set()
+        count = 0
         stack = [v]
-        while stack and len(seen) <= INLINE_CONE:
+        while stack and count <= INLINE_CONE:
             x = stack.pop()
             if x in seen or x in self.d.home or is_constant(x, self.const):
                 continue
@@ -464,9 +469,11 @@ class Analyser:
             if isinstance(src, Op):
                 if src.regions:
                     return INLINE_CONE + 1
+                if src.name not in ARRANGING or len(seen) > GATHER_CONE:
+                    count += 1
                 if src.name != "llhd.prb":
                     stack.extend(src.operands)
-        return len(seen)
+        return count
 
 
 def unique(name: str, taken: Container[str]) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from wasmjit.codegen.calls import REC_CORO, REC_FRAME, REC_FUNC, REC_SIG
 from wasmjit.codegen.floats import FMATH_NAMES
+from wasmjit.codegen.module import Nets, compile_bodies
 from wasmjit.codegen.module import Unsupported as CannotCompile
-from wasmjit.codegen.module import compile_bodies
 from wasmjit.interp.env import SimFault
 from wasmjit.report.telemetry import TimelineEvent
 from wasmjit.runtime.engine import Instance, compile_module, deserialize_module
@@ -46,6 +46,7 @@ class Jit:
         self.deopt_flag_addr = countdown
         self.stack_limit: int | None = sim.stack_low
         self.func_records: int | None = records
+        self.nets: Nets | None = None
         self.compiled: set[str] = set()
         self.failed: dict[str, str] = {}
         self.functions: dict[str, int] = {}

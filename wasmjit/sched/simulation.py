@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wasmjit.codegen import wide_rt
+from wasmjit.codegen.module import Nets
 from wasmjit.elab.definition import Definition
 from wasmjit.elab.design import Elaborated, Process, default_tops
 from wasmjit.elab.program import ProgramImpl
@@ -20,7 +21,7 @@ from wasmjit.runtime.memory import Global, LinearMemory, Table
 from wasmjit.runtime.raw import WasmTrap
 from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sched import control as cb
-from wasmjit.sched import overflow
+from wasmjit.sched import descriptors, overflow
 from wasmjit.sched.code import Code
 from wasmjit.sched.exports import EXPORTS, signatures
 from wasmjit.sched.governor import Governor
@@ -131,7 +132,7 @@ class Simulation:
         records = (stack_top + tables.size() + 127) // 64 * 64
         countdown = records + functions * RECORD_BYTES
         self.heap_base = (countdown + 64 + 63) // 64 * 64
-        self.engine = Engine("speed", wasm_stack=8 << 20, perfmap=bool(__import__("os").environ.get("WJ_PERF")))
+        self.engine = Engine("speed", wasm_stack=8 << 20)
         self.store = self.engine.store()
         limit = max(GUEST_BASE + self.options.max_memory, self.heap_base + (16 << 20))
         self.memory = LinearMemory(self.store, self.heap_base + PAGE, min(limit, 4 << 30))
@@ -151,6 +152,8 @@ class Simulation:
         tables.procs.rows = rows
         tables.regions.rows = [(self.code.slot(r.region.body.key), r.instance.ctx, r.level, 0) for r in elab.regions]
         image = tables.build(stack_top)
+        if self.governor is not None:
+            self.governor.jit.nets = Nets(image.fields[cb.CB_NETS], descriptors.N_FLAGS, cb.CB_C_UPDATES)
         image.write(
             self.memory.u8,
             guest_lo=self.guest_lo,
@@ -472,9 +475,7 @@ class Simulation:
         if self.governor is not None:
             return self.governor.deopt()
         row = self.view.u32(cb.CB_CUR)
-        from wasmjit.sched import descriptors as d
-
-        fn, ctx, frame = self.view.u32(row + d.P_FN), self.view.u32(row + d.P_CTX), self.view.u32(row + d.P_FRAME)
+        fn, ctx, frame = (self.view.u32(row + at) for at in (descriptors.P_FN, descriptors.P_CTX, descriptors.P_FRAME))
         return int(self.code.interpreted(self.code.keys[fn])(ctx, frame))
 
     def note_call(self, site: CallSite, name: str) -> None:
