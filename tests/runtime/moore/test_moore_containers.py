@@ -340,8 +340,11 @@ def test_a_variable_holding_the_handle_is_accepted_too(rt: FakeRuntime) -> None:
 def test_what_is_no_array_is_a_fault(rt: FakeRuntime, handle: int) -> None:
     with pytest.raises(SimFault):
         rt.call("__moore_assoc_size", handle)
-    with pytest.raises(SimFault):
-        rt.call("__moore_assoc_get_ref", 0, int_key(rt, 1), 4)
     bad: Any = rt.data(b"\1\2\3\4\5\6\7\x08")
     with pytest.raises(SimFault):
         rt.call("__moore_assoc_exists", bad, int_key(rt, 1))
+
+
+def test_an_array_nobody_created_has_no_place_for_values(rt: FakeRuntime) -> None:
+    assert rt.call("__moore_assoc_get_ref", 0, int_key(rt, 1), 4) == 0
+    assert "never created" in rt.warnings[0]

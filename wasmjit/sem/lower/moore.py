@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from wasmjit.ir import Op, Value
+from wasmjit.ir import Block, Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
-from wasmjit.sem.lower.llhd import Watch, refuse_suspension
+from wasmjit.sem.lower.llhd import CALLS, Watch, refuse_suspension
 from wasmjit.sem.lower.runtime import runtime_call
 from wasmjit.sem.mir import BOOL, I32, I64, I, Val
 
@@ -76,6 +76,11 @@ def _wait_event(lw: Lowerer, op: Op) -> None:
     if len(blocks) != 1:
         raise Unsupported(op, "moore.wait_event with control flow in its region")
     body = blocks[0]
+    if assigned_just_before(op, body):
+        after = lw.new_block()
+        lw.b.terminate(mir.Wait(after, time=(lw.i64(0), lw.i32(1), lw.i32(0))))
+        lw.b.set_block(after)
+        return
     detects = [o for o in body.ops if o.name == "moore.detect_event"]
 
     def evaluate() -> list[tuple[Leaves, Val | None]]:
@@ -111,6 +116,27 @@ def _wait_event(lw: Lowerer, op: Op) -> None:
     assert hit is not None
     lw.b.terminate(mir.CondBr(hit, done, (), head, tuple(v for new, _ in now for v in new)))
     lw.b.set_block(done)
+
+
+def assigned_just_before(op: Op, body: Block) -> bool:
+    """Whether an event control waits for nothing but a change of the static variable that the operation before it stored to: `x <= v; @(x);`.
+
+    circt-verilog writes nonblocking assignments to static variables as stores. Where the next thing the process does is to wait for that very
+    change (which tells it that the nonblocking assignments of the time step have been made), the change is still to come: the wait ends in the next
+    delta cycle. After a blocking assignment such a wait would miss the change it was written for.
+    """
+    ops = op.parent.ops if op.parent is not None else []
+    at = next((i for i, o in enumerate(ops) if o is op), 0)
+    before = ops[at - 1] if at else None
+    if before is None or before.name != "llvm.store":
+        return False
+    place = before.operands[1]
+    static = isinstance(place.owner, Op) and place.owner.name == "llvm.mlir.addressof"
+    loads = [o for o in body.ops if o.name == "llvm.load"]
+    detects = [o for o in body.ops if o.name == "moore.detect_event"]
+    plain = all(o.name in ("llvm.load", "moore.detect_event", "moore.yield", "builtin.unrealized_conversion_cast") for o in body.ops)
+    any_change = len(detects) == 1 and len(detects[0].operands) == 1 and detects[0].attrs["edge"] in (ANY, "any")
+    return static and plain and any_change and len(loads) == 1 and loads[0].operands[0] is place
 
 
 def define(lw: Lowerer, op: Op, *leaves: Val) -> None:
@@ -197,13 +223,34 @@ def _wait_condition(lw: Lowerer, op: Op, operands: list[Value]) -> None:
     wait, resume, done = lw.new_block(), lw.new_block(), lw.new_block()
     lw.b.terminate(mir.CondBr(lw.x("icmp", BOOL, cond, lw.zero(cond.ty), attr="ne"), done, (), wait, ()))
     lw.b.set_block(wait)
+    given = lw.extra.get("captured", set())
+    lw.extra["captured"] = given | read_before(op, value)
     watch = Watch(lw)
     watch.add(value)
     lw.b.terminate(watch.wait(resume, None))
     lw.b.set_block(resume)
     again = watch.evaluate(value)[0]
+    lw.extra["captured"] = given
     lw.b.terminate(mir.CondBr(lw.x("icmp", BOOL, again, lw.zero(again.ty), attr="ne"), done, (), wait, ()))
     lw.b.set_block(done)
+
+
+def read_before(op: Op, condition: Value) -> set[Value]:
+    """What the cone of a condition reads in other blocks than that of the wait: the values of local variables, not part of the expression."""
+    found: set[Value] = set()
+    seen: set[Value] = set()
+    stack = [condition]
+    while stack:
+        v = stack.pop()
+        owner = v.owner
+        if v in seen or not isinstance(owner, Op):
+            continue
+        seen.add(v)
+        if owner.parent is not op.parent and owner.name in ("llvm.load", "llhd.prb", *CALLS):
+            found.add(v)
+        else:
+            stack += owner.operands
+    return found
 
 
 @runtime_call("__moore_event_trigger")
