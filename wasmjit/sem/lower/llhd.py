@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasmjit.ir import Block, Op, TimeAttr, Value
+from wasmjit.ir import Block, Op, Region, TimeAttr, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
@@ -301,13 +301,63 @@ def suspend_on_memory(lw: Lowerer, op: Op) -> None:
     """
     block = op.parent
     watch = Watch(lw)
-    for o in block.ops if block is not None else ():
-        if o.name == "llvm.load" and o.results[0] in lw.values:
-            watch.cone(o.results[0])
+    assert block is not None
+    own = [o for o in block.ops if o.name == "llvm.load" and o.results[0] in lw.values]
+    for o in own:
+        watch.cone(o.results[0])
     watch.nets = []
+    if not own:
+        # `always_comb` that reads fields of interfaces and nothing else: whatever the process loads.
+        watch.dyn += loaded_elsewhere(lw, block, watch)
     resume = lw.new_block()
     lw.b.terminate(watch.wait(resume, None))
     lw.b.set_block(resume)
+
+
+def loaded_elsewhere(lw: Lowerer, block: Block, watch: Watch) -> list[tuple[Val, int, int]]:
+    """Memory that the process of `block` loads from, as far as the addresses can be computed in that block; its own variables are left out."""
+    region = block.region
+    assert region is not None
+    above = {b for b in region.blocks if dominates(b, block)}
+    found: dict[Value, int] = {}
+    for b in region.blocks:
+        for o in b.ops:
+            address = o.operands[0] if o.name == "llvm.load" else None
+            if address is not None and address in lw.values and computable(address, region, above):
+                found[address] = max(found.get(address, 1), lw.lay(o.results[0]).size)
+    return [(reevaluate(lw, address, watch.fresh)[0], size, 0) for address, size in found.items()]
+
+
+def dominates(a: Block, b: Block) -> bool:
+    """Whether every path from the entry to `b` goes through `a`."""
+    entry = b.region.blocks[0] if b.region is not None else b
+    seen = {a}
+    todo = [] if entry is a else [entry]
+    while todo:
+        x = todo.pop()
+        if x in seen:
+            continue
+        if x is b:
+            return False
+        seen.add(x)
+        todo += [s for s, _ in x.ops[-1].successors] if x.ops else []
+    return True
+
+
+def computable(v: Value, region: Region, above: set[Block]) -> bool:
+    """Whether an address can be computed where the blocks `above` have been passed; addresses of local variables are not wanted."""
+    owner = v.owner
+    if not isinstance(owner, Op):
+        return owner in above or owner.region is not region
+    if owner.name == "llvm.alloca":
+        return False
+    if owner.parent is None or owner.parent.region is not region:
+        return True
+    if owner.name in _REEVALUATED:
+        return owner.parent in above
+    if owner.name in _PURE_LLVM or owner.name.startswith(_PURE_DIALECTS):
+        return all(computable(o, region, above) for o in owner.operands)
+    return owner.parent in above
 
 
 def suspend_reading(lw: Lowerer, dest: Block) -> None:
