@@ -226,6 +226,8 @@ class Lowerer:
 
         Blocks are lowered in reverse postorder of their appearance; the current block after the call is unspecified (terminated).
         """
+        from wasmjit.sem.lower.scan import scan_body, set_forward
+
         blocks = region.blocks
         if not blocks:
             raise Unsupported(self.op, "empty region")
@@ -241,8 +243,14 @@ class Lowerer:
         for ir_block in order(blocks):
             if ir_block is not first:
                 self.b.set_block(self.blocks[ir_block])
+            scan = scan_body(ir_block)
+            if scan is not None:
+                index = self.values[scan.index]
+                self.set(scan.index, set_forward(self, scan))
             for op in ir_block.ops:
                 self.run_op(op)
+            if scan is not None:
+                self.values[scan.index] = index
             if not self.b.terminated:
                 raise Unsupported(ir_block.ops[-1] if ir_block.ops else self.op, "block does not end in a terminator")
 
