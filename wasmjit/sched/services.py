@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from wasmjit.runtime import services as library
+from wasmjit.runtime.moore.randomize import randomize_masked
 from wasmjit.runtime.services import SimFault
 from wasmjit.sched import monitors
 from wasmjit.sched.hdl import SERVICES as HDL
@@ -114,6 +115,11 @@ def _plusargs_test(sim: Simulation, text: str) -> Callable[..., tuple[Any, ...]]
     return run
 
 
+def _randomize(sim: Simulation, data: tuple[bytes, bytes]) -> Callable[..., tuple[Any, ...]]:
+    rt = sim.runtime
+    return lambda obj: (randomize_masked(rt, obj, *data),)
+
+
 _BASES = {"d": 10, "b": 2, "o": 8, "h": 16, "x": 16}
 
 
@@ -146,6 +152,7 @@ BUILTIN: dict[str, Callable[[Any, Any], Callable[..., tuple[Any, ...]]]] = {
     "verif.report": _report,
     "sva.expand": monitors.expand,
     "sva.failed": monitors.failed,
+    "randomize.object": _randomize,
     "sim.plusargs.test": _plusargs_test,
     "sim.plusargs.value": _plusargs_value,
     **POSTPONED,

@@ -67,6 +67,21 @@ def randomize_basic(rt: Runtime, obj: int, size: int) -> int:
     return 1
 
 
+def randomize_masked(rt: Runtime, obj: int, drawn: bytes, cleared: bytes) -> int:
+    """Random bits where `drawn` has ones, zeros where `cleared` has; both are as long as the object. 1, or 0 for a null object."""
+    if not obj:
+        return 0
+    rt.host.randomizing.pop(rt.proc_id, None)
+    if obj in rt.host.object_random:
+        rt.host.randomizing[rt.proc_id] = obj
+    n = len(drawn)
+    mask = int.from_bytes(drawn, "little")
+    new = int.from_bytes(_rng(rt).data(n), "little") & mask
+    kept = int.from_bytes(rt.read(obj, n), "little") & ~(mask | int.from_bytes(cleared, "little"))
+    rt.store_bytes(obj, (kept | new).to_bytes(n, "little"))
+    return 1
+
+
 @service("__moore_randomize_bytes", "pl", "i")
 def randomize_bytes(rt: Runtime, data: int, size: int) -> int:
     rt.host.randomizing.pop(rt.proc_id, None)

@@ -1,6 +1,6 @@
 """Meanings of operations: one file per dialect, registered by decorator in `core.LOWER`."""
 
-from wasmjit.sem.lower import arith, assoc, comb, control, foreach, func, hw, llhd, llvm, moore, seq, seq_memory, sim, verif
+from wasmjit.sem.lower import arith, assoc, comb, control, foreach, func, hw, llhd, llvm, moore, randomize, seq, seq_memory, sim, verif
 from wasmjit.sem.lower.core import LOWER, SUSPENDING, Lowerer, Program, Scope, Unsupported
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "llhd",
     "llvm",
     "moore",
+    "randomize",
     "seq",
     "seq_memory",
     "sim",
