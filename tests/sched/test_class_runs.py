@@ -324,3 +324,45 @@ hw.module @top() {
 @MODES
 def test_arrays_inside_of_arrays_come_into_being_when_they_are_written(mode: str) -> None:
     assert run(NESTED, mode=mode).out == "1 2 8\n"
+
+
+ELEMENT = """
+module {
+llvm.func @malloc(i64) -> !llvm.ptr
+hw.module @top() {
+  %nl = sim.fmt.literal "\\0A"
+  llhd.process {
+    %one = llvm.mlir.constant(1 : i64) : i64
+    %n = llvm.mlir.constant(COUNT : i64) : i64
+    %idx = llvm.mlir.constant(1 : i64) : i64
+    %c9 = hw.constant 9 : i32
+    %data = DATA
+    %undef = llvm.mlir.undef : !llvm.struct<(ptr, i64)>
+    %s1 = llvm.insertvalue %data, %undef[0] : !llvm.struct<(ptr, i64)>
+    %s2 = llvm.insertvalue %n, %s1[1] : !llvm.struct<(ptr, i64)>
+    %var = llvm.alloca %one x !llvm.struct<(ptr, i64)> : (i64) -> !llvm.ptr
+    llvm.store %s2, %var : !llvm.struct<(ptr, i64)>, !llvm.ptr
+    %arr = llvm.load %var : !llvm.ptr -> !llvm.struct<(ptr, i64)>
+    %base = llvm.extractvalue %arr[0] : !llvm.struct<(ptr, i64)>
+    %e = llvm.getelementptr %base[%idx] : (!llvm.ptr, i64) -> !llvm.ptr, i32
+    llvm.store %c9, %e : i32, !llvm.ptr
+    %v = llvm.load %e : !llvm.ptr -> i32
+    %f = sim.fmt.dec %v specifierWidth 0 : i32
+    %t = sim.fmt.concat (%f, %nl)
+    sim.proc.print %t
+    llhd.halt
+  }
+  hw.output
+}
+}
+"""
+
+
+@MODES
+@pytest.mark.parametrize(
+    ("count", "data", "answer"),
+    [(0, "llvm.mlir.zero : !llvm.ptr", "0"), (4, "llvm.call @malloc(%size) : (i64) -> !llvm.ptr", "9")],
+)
+def test_elements_of_an_array_without_elements_read_as_zero(mode: str, count: int, data: str, answer: str) -> None:
+    text = ELEMENT.replace("COUNT", str(count)).replace("%data = DATA", f"%size = llvm.mlir.constant(16 : i64) : i64\n    %data = {data}")
+    assert run(text, mode=mode).out == answer + "\n"

@@ -417,7 +417,24 @@ def _load(lw: Lowerer, op: Op) -> None:
             # Continuous logic is evaluated from the start, before anybody made the object it looks into: until then it reads zeros.
             lw.set(op.results[0], load_or_zero(lw, ptr, lay, site))
             return
+    elif array_element(op.operands[0]):
+        lw.set(op.results[0], load_or_zero(lw, ptr, lay, site))
+        return
     lw.set(op.results[0], [lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True)])
+
+
+def array_element(address: Value) -> bool:
+    """Whether an address is that of an element of a dynamic array or queue (`{ptr, i64}`). An array without elements has no memory: reading one of
+    them gives the default value, and writing one does nothing (IEEE 1800 §7.4.5).
+    """
+    gep = address.owner
+    if not isinstance(gep, Op) or gep.name != "llvm.getelementptr" or len(gep.attrs["rawConstantIndices"]) != 1:
+        return False
+    data = gep.operands[0].owner
+    if not isinstance(data, Op) or data.name != "llvm.extractvalue" or list(data.attrs["position"]) != [0]:
+        return False
+    t = data.operands[0].type
+    return isinstance(t, T.LLVMStructType) and len(t.fields) == 2 and isinstance(t.fields[0], T.PtrType) and t.fields[1] == T.IntType(64)
 
 
 def load_or_zero(lw: Lowerer, ptr: Val, lay: Layout, site: int) -> list[Val]:
@@ -468,8 +485,17 @@ def _store(lw: Lowerer, op: Op) -> None:
     leaves, ptr = lw.get(op.operands[0]), lw.one(op.operands[1])
     lay = lw.lay(op.operands[0])
     site = lw.site("store to an invalid address", op)
+    done = None
+    if array_element(op.operands[1]):
+        write, done = lw.new_block(), lw.new_block()
+        lowest = lw.x("ldt", I32, lw.i32(0), attr=GUEST_LO_OFFSET)
+        lw.b.terminate(mir.CondBr(lw.x("icmp", BOOL, lw.x("extract", I32, ptr, attr=0), lowest, attr="uge"), write, (), done, ()))
+        lw.b.set_block(write)
     for leaf, off in zip(leaves, lay.offs, strict=True):
         lw.do("st", ptr, leaf, attr=(off, site))
+    if done is not None:
+        lw.goto(done)
+        lw.b.set_block(done)
 
 
 # -- calls and control -------------------------------------------------------------------------------------------------------------------------
