@@ -434,7 +434,7 @@ def array_element(address: Value) -> bool:
     if not isinstance(data, Op) or data.name != "llvm.extractvalue" or list(data.attrs["position"]) != [0]:
         return False
     t = data.operands[0].type
-    return isinstance(t, T.LLVMStructType) and len(t.fields) == 2 and isinstance(t.fields[0], T.PtrType) and t.fields[1] == T.IntType(64)
+    return isinstance(t, T.LLVMStructType) and t.fields == (T.PtrType(), T.IntType(64))
 
 
 def load_or_zero(lw: Lowerer, ptr: Val, lay: Layout, site: int) -> list[Val]:

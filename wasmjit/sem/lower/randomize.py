@@ -51,13 +51,13 @@ def mark(t: T.Type, at: int, drawn: bytearray, cleared: bytearray) -> None:
     A four-state vector is a struct of two integers of the same width, value and unknown bits; random values have no x (§18.4).
     """
     match t:
-        case T.LLVMStructType(fields=(T.IntType(width=a), T.IntType(width=b))) if a == b:
-            mark(t.fields[0], at, drawn, cleared)
-            mark(t.fields[1], at + field_offset(t, 1), cleared, cleared)
+        case T.LLVMStructType(fields=(T.IntType(width=a) as value, T.IntType(width=b) as unknown)) if a == b:
+            mark(value, at, drawn, cleared)
+            mark(unknown, at + field_offset(t, 1), cleared, cleared)
+        case T.LLVMStructType(fields=(T.PtrType(), T.IntType())):
+            return  # string or queue
         case T.LLVMStructType():
-            if len(t.fields) == 2 and isinstance(t.fields[0], T.PtrType):
-                return  # string or queue
-            for i, f in enumerate(t.fields):
+            for i, f in enumerate(t.fields or ()):
                 mark(f, at + field_offset(t, i), drawn, cleared)
         case T.LLVMArrayType():
             step = layout(t.elem).size
