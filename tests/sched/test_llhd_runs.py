@@ -26,7 +26,7 @@ class Ran:
 def run(text: str, **options: object) -> Ran:
     printed: list[bytes] = []
     lines: list[str] = []
-    sim = Simulation(parse_text(text, "t.mlir"), RunOptions(mode="interpret", **options), stdout=printed.append, stderr=lines.append)  # type: ignore[arg-type]
+    sim = Simulation(parse_text(text, "t.mlir"), RunOptions(**{"mode": "interpret", **options}), stdout=printed.append, stderr=lines.append)  # type: ignore[arg-type]
     lines += sim.elab.warnings
     outcome = with_stack(sim.engine, sim.run)
     return Ran(b"".join(printed).decode(), lines, outcome)
@@ -341,3 +341,39 @@ def test_too_many_delta_cycles_name_processes_and_signals() -> None:
     assert "top.osc: " in changed
     assert "llhd_process_0" in executed
     assert ran.out.count("done") == 6, "the cycle run to see what happens prints nothing"
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_checks_in_a_loop_without_wait_run_again_when_their_condition_changes(inside: bool, mode: str) -> None:
+    probe = "%x = llhd.prb %s : i1\n"
+    ran = run(
+        f"""module {{ hw.module @top() {{
+        %f = hw.constant false
+        %t = hw.constant true
+        %ns = llhd.constant_time <1ns, 0d, 0e>
+        %e = llhd.constant_time <0ns, 0d, 1e>
+        %s = llhd.sig %t : i1
+        {"" if inside else probe}
+        llhd.process {{
+          cf.br ^a
+        ^a:
+          {probe if inside else ""} verif.assert %x label "low" : i1
+          verif.cover %t : i1
+          cf.br ^a
+        }}
+        llhd.process {{
+          llhd.wait delay %ns, ^b
+        ^b:
+          llhd.drv %s, %f after %e : i1
+          llhd.wait delay %ns, ^c
+        ^c:
+          llhd.drv %s, %t after %e : i1
+          llhd.halt
+        }}
+        hw.output }} }}""",
+        mode=mode,
+    )
+    failures = [line for line in ran.lines if "Assertion failed" in line]
+    assert len(failures) == 1 and "1000000 fs" in failures[0] and "low" in failures[0]
+    assert not ran.has("endless loop")

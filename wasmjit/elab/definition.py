@@ -34,8 +34,6 @@ CLOCKED_EFFECTS = frozenset(
 )
 PROCESS_OPS = frozenset({"llhd.process", "llhd.final"})
 ASSERTIONS = CLOCKED | UNCLOCKED
-COMBINATIONAL = "wasmjit.combinational"
-"""Attribute of processes that are combinational logic (see `combinational`)."""
 PURE_PREFIXES = ("comb.", "hw.", "arith.", "math.", "index.", "sim.fmt.", "ltl.")
 PURE_OPS = frozenset(
     {
@@ -220,8 +218,6 @@ class Definition:
 def is_pure(op: Op) -> bool:
     """No effect at module level; its value may be computed wherever it is needed."""
     name = op.name
-    if name == "llhd.process":
-        return COMBINATIONAL in op.attrs
     if name in PROCESS_OPS or name in REGISTER_OPS or name in CLOCKED_EFFECTS or name == "hw.instance":
         return False
     return name in PURE_OPS or name.startswith(PURE_PREFIXES)

@@ -231,27 +231,8 @@ def _combinational(lw: Lowerer, op: Op) -> None:
     lw.b.set_block(done)
 
 
-@lowers("llhd.process")
-def _process(lw: Lowerer, op: Op) -> None:
-    """A process that is combinational logic, inside of a region: its wait is the end of the computation."""
-    from wasmjit.sem.lower.control import result_block
-
-    if lw.kind != "region":
-        raise Unsupported(op, "a process cannot be used here")
-    done = result_block(lw, op)
-    saved = lw.extra.get("end_of_process")
-    lw.extra["end_of_process"] = done
-    lw.region_cfg(op.regions[0])
-    lw.extra["end_of_process"] = saved
-    lw.b.set_block(done)
-
-
 @lowers("llhd.wait", suspends=True)
 def _wait(lw: Lowerer, op: Op) -> None:
-    end = lw.extra.get("end_of_process")
-    if end is not None:
-        lw.b.terminate(mir.Br(end, lw.args(op.group("yieldOperands"))))
-        return
     if lw.kind != "process" and lw.kind != "coroutine":
         refuse_suspension(lw, op)
         dest, dest_args = op.successors[0]
