@@ -15,7 +15,7 @@ from wasmjit.ir import Block, Op, Value
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Lowerer
 from wasmjit.sem.lower.moore import pointee
-from wasmjit.sem.mir import BOOL, I, I64, Val
+from wasmjit.sem.mir import BOOL, I64, I, Val
 
 GETC = "__moore_string_getc"
 LENGTH_OFFSET = 8
