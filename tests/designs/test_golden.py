@@ -41,7 +41,7 @@ CHECKSUMS = {
     "classes": "checksum b5ac91a3 -51498779 1000",
 }
 
-pytestmark = pytest.mark.skipif(not DESIGNS.is_dir(), reason="the corpora are not beside the work tree")
+pytestmark = pytest.mark.usefixtures("shared")
 Run = Callable[..., str]
 
 

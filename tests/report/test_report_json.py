@@ -47,7 +47,7 @@ def contract_keys() -> list[str]:
     return [w for w in re.findall(r"[\w?]+", block.replace("detail?", "detail")) if w]
 
 
-@pytest.mark.skipif(not CONTRACT.exists(), reason="the interface page is not beside this checkout")
+@pytest.mark.usefixtures("shared")
 def test_keys_and_their_order_are_those_of_the_contract() -> None:
     telemetry = sample_telemetry()
     report = build_report(ReportData(telemetry=telemetry))

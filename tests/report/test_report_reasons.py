@@ -26,7 +26,7 @@ def test_patterns_are_distinct() -> None:
     assert len({d.pattern for d in DETAILS}) == len(DETAILS)
 
 
-@pytest.mark.skipif(not CONTRACT.exists(), reason="the interface page is not beside this checkout")
+@pytest.mark.usefixtures("shared")
 def test_every_detail_the_contract_names_is_in_the_table() -> None:
     text = CONTRACT.read_text(encoding="utf-8").split("Details in use:")[1].split("\n\n")[0]
     named = re.findall(r"`([^`]+)`", text)

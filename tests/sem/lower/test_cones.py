@@ -46,7 +46,7 @@ def roots_of(path: Path) -> list[Value]:
     return [op.results[0] for op in parse_file(path).root.walk() if pure(op) and op.operands]
 
 
-@pytest.mark.skipif(not CORPUS, reason="the corpora are not beside the work tree")
+@pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize("path", CORPUS, ids=lambda p: p.stem)
 def test_random_cones_of_the_designs_mean_what_the_oracle_says(path: Path) -> None:
     rng = random.Random(path.stem)
