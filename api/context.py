@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Path as PathParameter
 from fastapi import Query
+from wasmjit_api.code import CodeTexts
 from wasmjit_api.config import MAX_TIME, Settings
 from wasmjit_api.events import Hub
 from wasmjit_api.launch import Launcher
@@ -28,6 +29,7 @@ class Context:
     settings: Settings
     store: RunStore
     waves: WaveService
+    code: CodeTexts
     logs: LogCache
     hub: Hub
     launcher: Launcher

@@ -13,6 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from wasmjit_api.child import Child
+from wasmjit_api.code import CodeTexts
 from wasmjit_api.config import Settings, is_loopback
 from wasmjit_api.context import Context
 from wasmjit_api.errors import allowed_methods, error_response, install_error_handlers, not_allowed
@@ -43,7 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
     """The ASGI application over `settings.runs_dir`. The run store opens here, the watcher starts with the server."""
     store = RunStore(settings.runs_dir, settings.database)
     store.scan()
-    ctx = Context(settings, store, WaveService(settings, store), LogCache(), Hub(store, settings.scan_interval_s), Launcher(settings))
+    child = Child(settings)
+    ctx = Context(settings, store, WaveService(child, store), CodeTexts(child, store), LogCache(), Hub(store, settings.scan_interval_s), Launcher(settings))
     page = static_root()
 
     @asynccontextmanager

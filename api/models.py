@@ -110,6 +110,9 @@ class Source(Open):
 class Wat(Open):
     body: str
     text: str
+    module: int
+    cause: str
+    versions: int
 
 
 class BurnDown(Open):

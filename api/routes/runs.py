@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,7 +16,6 @@ from wasmjit_api.context import Context, Limit, Offset, RunId
 from wasmjit_api.errors import ApiError, documented, json_response
 from wasmjit_api.store import read_json
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}\Z")
 Sort = Literal[
     "created", "design", "mode", "verdict", "status", "run_wall_ms", "total_wall_ms", "final_time_fs", "deopts_total", "compiles_total", "tier_native",
     "coverage", "commit", "id",
@@ -64,7 +62,7 @@ def router(ctx: Context) -> APIRouter:
         file = ctx.store.file
         has = {
             "design": file(run_id, "design.mlir") is not None, "log": file(run_id, "stdout.txt") is not None,
-            "report": file(run_id, "report.json") is not None, "wat": file(run_id, "wat/index.json") is not None,
+            "report": file(run_id, "report.json") is not None, "wat": file(run_id, "code/index.json") is not None,
             "verdict": file(run_id, "verdict.json") is not None,
         }
         return json_response({"ok": True, "run": run, "waves": ctx.waves.state(run_id), "has": has})
@@ -119,16 +117,14 @@ def router(ctx: Context) -> APIRouter:
         picked = [raw[:2000].decode("utf-8", "replace") for raw in lines[first - 1 : line + context]]
         return json_response({"ok": True, "name": "design.mlir", "first": first, "lines": picked, "total": len(lines)})
 
-    @api.get("/runs/{run_id}/wat", response_model=None, responses={200: {"model": models.Wat}, **documented(404)})
-    def wat(run_id: RunId, body: Annotated[str, Query(min_length=1, max_length=500, description="name of the process body (definition)")]) -> Response:
+    @api.get("/runs/{run_id}/wat", response_model=None, responses={200: {"model": models.Wat}, **documented(404, 409)})
+    def wat(
+        run_id: RunId,
+        body: Annotated[str, Query(min_length=1, max_length=500, description="name of the process body (definition)")],
+        at: Annotated[int | None, Query(ge=0, le=MAX_TIME, description="ns since the start of the run: the code in force then; absent: the last")] = None,
+    ) -> Response:
         """WebAssembly text of a compiled process body."""
-        index_path = ctx.store.file(run_id, "wat/index.json")
-        index = read_json(index_path) if index_path is not None else None
-        name = index.get(body) if isinstance(index, dict) else None
-        path = ctx.store.file(run_id, f"wat/{name}") if isinstance(name, str) and _NAME.match(name.removesuffix(".wat")) else None
-        if path is None:
-            raise ApiError(404, f"no WebAssembly text of {body!r}", "a body that was never compiled has none")
-        return json_response({"ok": True, "body": body, "text": path.read_bytes()[: 2 << 20].decode("utf-8", "replace")})
+        return json_response({"ok": True, **ctx.code.text(run_id, body, at)})
 
     @api.post(
         "/uploads", status_code=201, response_model=None, responses={201: {"model": models.Uploaded}, **documented(413)},

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-from wasmjit_api.config import Settings
+from wasmjit_api.child import Child
 from wasmjit_api.errors import ApiError
 from wasmjit_api.store import RunStore
 from wasmjit_api.waves.build import INDEX_VERSION
@@ -25,13 +23,12 @@ _CACHE = ".waves"
 class WaveService:
     """Index state per run: none, indexing, ready or error. Thread-safe."""
 
-    def __init__(self, settings: Settings, store: RunStore) -> None:
-        self._settings = settings
+    def __init__(self, child: Child, store: RunStore) -> None:
+        self._child = child
         self._store = store
         self._open: OrderedDict[tuple[str, str], WaveIndex] = OrderedDict()
         self._jobs: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
-        self._slots = threading.Semaphore(2)
 
     # -- one waveform ---------------------------------------------------------------------------------------------------
 
@@ -92,7 +89,7 @@ class WaveService:
         staging = None
         try:
             staging = Path(tempfile.mkdtemp(prefix=".waves-", dir=cache.parent))
-            failure = self._child(["index", str(source), str(staging)], job)
+            failure = self._child.run(["index", str(source), str(staging)], lambda done: job.update(read=done))
             if failure is None:
                 shutil.rmtree(cache, ignore_errors=True)
                 staging.rename(cache)
@@ -104,40 +101,6 @@ class WaveService:
         finally:
             if staging is not None:
                 shutil.rmtree(staging, ignore_errors=True)
-
-    def _child(self, arguments: list[str], job: dict[str, Any]) -> str | None:
-        """Run the worker under its limits; None, or why it failed."""
-        s = self._settings
-        limits = f"{s.parse_cpu_s},{s.parse_memory},{s.parse_file}"
-        root = str(Path(__file__).resolve().parent.parent.parent)
-        with self._slots, subprocess.Popen(
-            [sys.executable, "-m", "wasmjit_api.waves.worker", limits, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=root,
-        ) as child:
-            timer = threading.Timer(s.parse_wall_s, child.kill)
-            timer.start()
-            stderr: list[bytes] = []
-            drain = threading.Thread(target=lambda: stderr.append(child.stderr.read() if child.stderr else b""), daemon=True)
-            drain.start()
-            last: dict[str, Any] = {}
-            assert child.stdout is not None
-            for line in child.stdout:
-                try:
-                    last = json.loads(line)
-                except ValueError:
-                    continue
-                if "read" in last:
-                    job["read"] = last["read"]
-            code = child.wait()
-            timer.cancel()
-            drain.join()
-        if code == 0 and last.get("ok"):
-            return None
-        if "error" in last:
-            return str(last["error"])
-        if code < 0:
-            return "the file took more time or memory than the server allows for one file"
-        tail = b"".join(stderr).decode("utf-8", "replace").strip().splitlines()
-        return f"the reader failed: {tail[-1][:200] if tail else f'exit code {code}'}"
 
     # -- two waveforms ----------------------------------------------------------------------------------------------------
 
@@ -168,7 +131,7 @@ class WaveService:
         return {"state": "ready", "result": json.loads(out.read_bytes())}
 
     def _compare(self, directories: list[str], out: Path, job: dict[str, Any]) -> None:
-        failure = self._child(["diff", *directories, str(out)], job)
+        failure = self._child.run(["diff", *directories, str(out)])
         if failure is None:
             job["state"] = "ready"
         else:

@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from wasmjit.report.record import RunRecorder
+from wasmtime import wat2wasm
+
+from wasmjit.report.record import CodeModule, RunRecorder
 
 _EPOCH = datetime(2026, 10, 1, 9, 0, tzinfo=UTC)
 _K = [int.from_bytes(hashlib.sha256(bytes([n])).digest()[:4], "big") for n in range(64)]
@@ -66,18 +68,18 @@ MLIR = """module {
 WAT = """(module
   (import "env" "memory" (memory 1))
   (import "k" "k_wait_set" (func $wait (param i32 i32)))
-  (func $core.p0 (export "core.p0") (param $ctx i32) (param $frame i32) (result i32)
-    (local $prev i32) (local $now i32)
-    (block $bb3
-      (block $bb2
-        (br_table $bb2 $bb3 (i32.load (local.get $frame))))
-      ;; guard: indirect call target unchanged
-      (if (i32.ne (i32.load offset=48 (local.get $ctx)) (i32.const 17))
-        (then (return (i32.const 2)))))
+  (func $%s (param $ctx i32) (param $frame i32) (result i32)
+    (if (i32.ne (i32.load offset=48 (local.get $ctx)) (i32.const 17))
+      (then (return (i32.const 2))))
     (call $wait (local.get $frame) (i32.const 3))
     (i32.store (local.get $frame) (i32.const 1))
     (i32.const 0)))
 """
+
+
+def code_of(bodies: list[str]) -> list[CodeModule]:
+    """One module per body, compiled one after the other."""
+    return [CodeModule(bytes(wat2wasm(WAT % body)), (body,), 1000 * n, 0, "hot") for n, body in enumerate(bodies)]
 
 
 class Vcd:
@@ -373,8 +375,7 @@ def make_runs(root: Path, blocks: int = 6, cycles: int = 1500, live: bool = True
             pico_waves(r.waves_path("vcd"), cycles)
         for k in range(60):
             r.stdout(f"ifetch 0x{8 + 4 * (k % 4):08x}: 0x{hash_of(str(k)):08x}\n".encode(), end * k // 60)
-        for definition in {d for _, d in PICO_PROCESSES}:
-            r.wat(definition, WAT.replace("core.p0", definition))
+        r.code(code_of(sorted({d for _, d in PICO_PROCESSES})))
         reasons = [GUARD, UNKNOWN_INPUT, UNSUPPORTED, FORCED] if n < 4 else [UNKNOWN_INPUT, FORCED, BUDGET]
         wall = 900.0 - 60 * n
         # The last run is the one the pages show in detail: enough deopts for every lane to have some.
@@ -392,8 +393,7 @@ def make_runs(root: Path, blocks: int = 6, cycles: int = 1500, live: bool = True
         wall = 180.0 if compiled else 2300.0
         report = _report("sha256", SHA_PROCESSES, end, wall, _deopts(SHA_PROCESSES, end, wall, 9, 3, [GUARD, FORCED]) if compiled else [], not compiled)
         if compiled:
-            for _, definition in SHA_PROCESSES:
-                r.wat(definition, WAT.replace("core.p0", definition))
+            r.code(code_of([definition for _, definition in SHA_PROCESSES]))
         first = (3 + 68 * 3 + 20) * PERIOD_FS
         verdict = {"equal": False, "differences": [{"kind": "value change", "time_fs": first, "signal": "tb.dut.e_reg", "a": "1", "b": "0", "driver": "tb.dut.reg_update"}]}
         r.meta["pair"] = ids.get("sha_interpret") if compiled else f"{_EPOCH + timedelta(hours=150.1):%Y%m%d-%H%M%S}-sha256-compile-{hash_of('sha_compile') & 0xFFFF:04x}"

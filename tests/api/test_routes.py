@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from wasmtime import wat2wasm
 
-from wasmjit.report.record import RunRecorder
+from wasmjit.report.record import CodeModule, RunRecorder
 
 
 def test_runs_are_paged_filtered_and_sorted(api: Any) -> None:
@@ -63,8 +64,22 @@ def test_a_deopt_has_its_frame_its_remedy_its_source_and_its_wasm(api: Any) -> N
     assert body["reason"]["remedy"]
     source = api.get(f"/api/runs/{run}/source", line=33, context=2).json()
     assert source["first"] == 31 and "llvm.load" in source["lines"][2]
-    assert "(module" in api.get(f"/api/runs/{run}/wat", body=body["deopt"]["definition"]).json()["text"]
+    definition = body["deopt"]["definition"]
+    text = api.get(f"/api/runs/{run}/wat", body=definition, at=body["deopt"]["wall_ns"]).json()["text"]
+    assert text.startswith(f"(func ${definition} ") and "(call $wait" in text and text.endswith("\n)")
     assert api.get(f"/api/runs/{run}/wat", body="../run.json").status_code == 404
+
+
+def test_the_wasm_of_a_deopt_is_the_version_that_was_in_force(api: Any) -> None:
+    record = RunRecorder(api.runs, design="twice.mlir", mode="compile")
+    first, second = (bytes(wat2wasm(f"(module (func $p (result i32) (i32.const {n})))")) for n in (11, 22))
+    record.code([CodeModule(first, ("tb.p",), 100, 0, "start"), CodeModule(second, ("tb.p",), 200, 0, "hot"), CodeModule(b"no module", ("tb.q",), 300, 0, "hot")])
+    record.finish({"exit_code": 0})
+    found = {at: api.get(f"/api/runs/{record.run_id}/wat", body="tb.p", **({"at": at} if at is not None else {})).json() for at in (0, 150, 250, None)}
+    assert [("i32.const 11" in found[at]["text"], found[at]["module"], found[at]["versions"]) for at in found] == [(True, 0, 2), (True, 0, 2), (False, 1, 2), (False, 1, 2)]
+    bad = api.get(f"/api/runs/{record.run_id}/wat", body="tb.q")
+    assert bad.status_code == 409 and "cannot be read" in bad.json()["error"]
+    api.client.delete(f"/api/runs/{record.run_id}")
 
 
 def test_the_timeline_ranks_processes_by_lost_time(api: Any) -> None:

@@ -202,7 +202,7 @@ def test_hostile_files_cost_the_child_its_limits_and_nothing_else(tmp_path: Path
     (tmp_path / "a.vcd").write_text(vcd("#0\n" + "b1 !\n" * 10))
     (tmp_path / "i").mkdir()
     for limits in ("0,1000000000,1000000", "60,1000000000,10"):
-        done = subprocess.run([sys.executable, "-m", "wasmjit_api.waves.worker", limits, "index", str(tmp_path / "a.vcd"), str(tmp_path / "i")], capture_output=True, timeout=60, check=False)
+        done = subprocess.run([sys.executable, "-m", "wasmjit_api.worker", limits, "index", str(tmp_path / "a.vcd"), str(tmp_path / "i")], capture_output=True, timeout=60, check=False)
         assert done.returncode != 0 and b'"ok": true' not in done.stdout
 
 

@@ -206,6 +206,22 @@ def test_record_leaves_a_run_directory(tmp_path: Path) -> None:
     assert json.loads((folder / "report.json").read_text())["exit_code"] == 0
 
 
+def test_a_recorded_run_with_forced_deopts_tells_what_was_interpreted_and_keeps_the_code(tmp_path: Path) -> None:
+    done = wasmjit("run", EXAMPLES / "counter.mlir", "--force-deopt", "all", "--record", tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    report = json.loads((folder / "report.json").read_text())
+    deopts = report["jit"]["jit_deopts_total"]
+    executed = report["scheduler"]["processes_executed"]
+    assert report["activations_by_tier"] == {"interpret": deopts, "compile": executed - deopts, "optimise": 0, "other": 0} and deopts > 10
+    assert report["jit"]["jit_exec_hits_total"] == executed
+    assert all(row["cost_ns"] > 0 for row in report["deopts"])
+    assert {row["tier"] for row in report["processes"]} == {1}
+    assert sum(row["lost_ns"] for row in report["processes"]) == sum(row["cost_ns"] for row in report["deopts"])
+    compiled = {body for module in json.loads((folder / "code" / "index.json").read_text())["modules"] for body in module["bodies"]}
+    assert {row["definition"] for row in report["deopts"]} <= compiled
+
+
 FAULT = """module {
   hw.module @tb() {
     %0 = llhd.constant_time <3ns, 0d, 0e>

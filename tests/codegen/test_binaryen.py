@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import wasmtime
 
-from wasmjit.codegen.binaryen import FUNCTION_PASSES, MODULE_PASSES, optimize, to_wat
+from wasmjit.codegen.binaryen import FUNCTION_PASSES, MODULE_PASSES, function_texts, optimize, to_wat
 from wasmjit.runtime.engine import Engine, Instance, compile_module
 from wasmjit.runtime.raw import WasmError, WasmTrap
 
@@ -79,3 +79,13 @@ def test_library_is_loaded_only_when_it_is_used() -> None:
         pytest.skip("reads /proc/self/maps")
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["False", "True"]
+
+
+def test_text_of_each_function_alone_is_its_part_of_the_module() -> None:
+    wasm = bytes(wasmtime.wat2wasm('(module (import "a" "b" (func (param i32))) (func $one (result i32) (i32.const 1)) (func $two (call 0 (call 1))) (func $three))'))
+    texts = function_texts(wasm)
+    assert [t.split()[1].rstrip(")") for t in texts] == ["$one", "$two", "$three"]
+    whole = to_wat(wasm)
+    assert all("".join(t.split()) in "".join(whole.split()) for t in texts)
+    assert "(i32.const 1)" in texts[0] and "call $one" in texts[1] and all(t.count("(") == t.count(")") for t in texts)
+    assert function_texts(b"\0asm\1\0\0\0") == []

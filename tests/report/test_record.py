@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import struct
 from pathlib import Path
 
 import pytest
 
-from wasmjit.report.record import RUN_FIELDS, RunRecorder, safe_name, tier_mix_of
+from wasmjit.report.record import RUN_FIELDS, CodeModule, RunRecorder, safe_name, tier_mix_of
 
 
 def test_a_finished_run_has_its_metadata_report_and_log(tmp_path: Path) -> None:
@@ -42,11 +43,12 @@ def test_progress_is_limited_in_rate_but_can_be_forced(tmp_path: Path) -> None:
     record.abort("end")
 
 
-def test_bodies_whose_names_look_alike_keep_their_own_files(tmp_path: Path) -> None:
+def test_compiled_modules_are_kept_compressed_with_the_bodies_that_are_in_them(tmp_path: Path) -> None:
     record = RunRecorder(tmp_path, design="a", mode="compile")
-    paths = {record.wat("a/b", "1"), record.wat("a.b", "2"), record.wat("a b", "3"), record.wat("../../x", "4")}
-    assert len(paths) == 4 and all(path.parent == record.directory / "wat" for path in paths)
-    assert record.wat("a/b", "5").read_text() == "5"
+    record.code([CodeModule(b"\0asm one", ("tb.p1", "tb.p2"), 10, 0, "start"), CodeModule(b"\0asm two", ("../../x",), 20, 5, "hot")])
+    index = json.loads((record.directory / "code" / "index.json").read_text())
+    assert [(m["bodies"], m["wall_ns"], m["time_fs"], m["cause"], m["bytes"]) for m in index["modules"]] == [(["tb.p1", "tb.p2"], 10, 0, "start", 8), (["../../x"], 20, 5, "hot", 8)]
+    assert [gzip.decompress((record.directory / "code" / m["file"]).read_bytes()) for m in index["modules"]] == [b"\0asm one", b"\0asm two"]
     record.abort("end")
 
 

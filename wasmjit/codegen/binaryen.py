@@ -145,3 +145,16 @@ def to_wat(wasm: bytes) -> str:
         data = ctypes.string_at(text)
         m.free(text)
         return data.decode("utf-8", "replace")
+
+
+def function_texts(wasm: bytes) -> list[str]:
+    """WebAssembly text of each function the module defines, in the order of their indices. Raises WasmError for bytes that are no valid module."""
+    functions: list[list[str]] = []
+    for line in to_wat(wasm).split("\n"):
+        if line.startswith(" (func "):
+            functions.append([])
+        elif line == ")":
+            break
+        if functions and (line.startswith("  ") or not functions[-1] or line == " )"):
+            functions[-1].append(line[1:])
+    return ["\n".join(lines) for lines in functions]

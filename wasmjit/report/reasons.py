@@ -164,8 +164,8 @@ DETAILS: tuple[Detail, ...] = (
     ),
     Detail(
         "forced", "guard_failed", "The deopt was asked for.",
-        "WASMJIT_FORCE_DEOPT or CIRCT_SIM_JIT_FORCE_DEOPT_REQUEST forces deopts at resume points: the test that both tiers agree.",
-        "Unset the variable.",
+        "--force-deopt (or WASMJIT_FORCE_DEOPT, CIRCT_SIM_JIT_FORCE_DEOPT_REQUEST) hands activations to the interpreter at resume points: the test that both tiers agree.",
+        "Run without the flag and without the variable. Nothing in the design asks for it.",
     ),
     Detail(
         "foreign_watcher:", "interpreter_fallback", "Someone outside watches a signal that compiled code kept to itself.",

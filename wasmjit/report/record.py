@@ -9,7 +9,7 @@
     stdout.txt      what the design printed, byte for byte
     stdout.idx      16 bytes per write, little endian: u64 byte offset, u64 simulation time in fs
     design.mlir     the design as it was read
-    wat/            WebAssembly text, one file per compiled body, and index.json: body name -> file name
+    code/           the WebAssembly modules the run compiled, N.wasm.gz, and index.json: which bodies are in which
     verdict.json    for runs of `wasmjit parity`: the differences found
 
 Every JSON file is written to a temporary name and renamed, so a reader never sees half of one. Nothing here
@@ -18,6 +18,7 @@ reads the directory back: that is the business of the dashboard (`wasmjit_api.st
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -27,6 +28,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -72,6 +74,17 @@ def commit_of(directory: Path) -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
+@dataclass(frozen=True, slots=True)
+class CodeModule:
+    """A module the run compiled. `bodies`: names (definitions) in the order of the functions the module defines; `wall_ns`, `time_fs`: when it was installed."""
+
+    wasm: bytes
+    bodies: tuple[str, ...]
+    wall_ns: int
+    time_fs: int
+    cause: str = ""
+
+
 class RunRecorder:
     """Writes one run directory. Raises OSError when the directory cannot be written.
 
@@ -112,7 +125,6 @@ class RunRecorder:
         }
         self._offset = 0
         self._last_progress = float("-inf")
-        self._wat_index: dict[str, str] = {}
         self._text = (self.directory / "stdout.txt").open("wb")
         self._index = (self.directory / "stdout.idx").open("wb")
         self._write_meta()
@@ -180,19 +192,20 @@ class RunRecorder:
         )
         return True
 
-    def wat(self, body: str, text: str) -> Path:
-        """Keep the WebAssembly text of a process body (the definition's name; instances share it)."""
-        folder = self.directory / "wat"
+    def code(self, modules: Sequence[CodeModule]) -> None:
+        """Keep the WebAssembly of a run (compressed). A body that was compiled more than once is in several modules; text is made from it when somebody asks."""
+        if not modules:
+            return
+        folder = self.directory / "code"
         folder.mkdir(exist_ok=True)
-        name = self._wat_index.get(body)
-        if name is None:
-            name = f"{safe_name(body)}.wat"
-            if name in self._wat_index.values():
-                name = f"{safe_name(body)}.{len(self._wat_index)}.wat"
-            self._wat_index[body] = name
-        (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
-        write_json(folder / "index.json", self._wat_index)
-        return folder / name
+        index = []
+        for number, module in enumerate(modules):
+            name = f"{number}.wasm.gz"
+            (folder / name).write_bytes(gzip.compress(module.wasm, 3, mtime=0))
+            index.append({
+                "file": name, "bytes": len(module.wasm), "wall_ns": module.wall_ns, "time_fs": module.time_fs, "cause": module.cause, "bodies": list(module.bodies),
+            })
+        write_json(folder / "index.json", {"modules": index})
 
     # -- at the end -----------------------------------------------------------------------------------------------
 

@@ -24,7 +24,8 @@ class DeoptRecord:
     """One time a process ran (or goes on) in the interpreter although compiled mode was asked for.
 
     `location`: source file:line:col of the operation. `resume_point`: where it goes on, e.g. `entry`, `wait 2`. `wall_ns`: since the run began.
-    `cost_ns`: time the transfer took. `action`: what was done about it (`none`, `recompiled`, `generic dispatch`, `no longer entered` ...).
+    `cost_ns`: time until the process waited again (the transfer and the activation that was interpreted); 0 when it was not measured.
+    `action`: what was done about it (`none`, `recompiled`, `generic dispatch`, `no longer entered` ...).
     `frame`: live values as (name, type, value) texts, when they were captured.
     """
 
@@ -155,10 +156,12 @@ class Telemetry:
         self.reasons: Counter[str] = Counter()
         self.deopts: list[DeoptRecord] = []
         self.timeline: list[TimelineEvent] = []
+        self.left_total = 0  # activations that entered compiled code and were finished by the interpreter
         self.dropped_deopts = 0
         self.dropped_events = 0
         self.processes: dict[int, ProcessStats] = {}
         self.call_sites: dict[int, CallSiteProfile] = {}
+        self._last: tuple[DeoptRecord, TimelineEvent] | None = None
         # First record of each (process, reason, detail), in order: the rows of `jit_deopt_processes`.
         self._rows: dict[tuple[int, str, str], DeoptRecord] = {}
 
@@ -177,13 +180,24 @@ class Telemetry:
         else:
             self.dropped_deopts += 1
         kind = "bailout" if record.kind == "bailout" else "deopt"
-        self._event(
-            TimelineEvent(
-                kind, record.process_id, record.process_name, 0, record.sim_time_fs, record.wall_ns, record.cost_ns, record.definition,
-                f"{record.reason}:{record.detail}" if record.detail else record.reason,
-            )
+        event = TimelineEvent(
+            kind, record.process_id, record.process_name, 0, record.sim_time_fs, record.wall_ns, record.cost_ns, record.definition,
+            f"{record.reason}:{record.detail}" if record.detail else record.reason,
         )
+        self._event(event)
+        self._last = record, event
         return True
+
+    @property
+    def last_deopt(self) -> tuple[DeoptRecord, TimelineEvent] | None:
+        """The newest record and its event, for `deopt_cost`."""
+        return self._last
+
+    def deopt_cost(self, last: tuple[DeoptRecord, TimelineEvent], ns: int) -> None:
+        """What a deopt has cost, known once the process waits again."""
+        record, event = last
+        record.cost_ns = event.dur_ns = ns
+        self.process(record.process_id, record.process_name, record.definition).lost_ns += ns
 
     def event(self, event: TimelineEvent) -> None:
         """Keep an event; `compile` adds to the number of compiles (one per batch, that is per module) and their time, `cache_hit` to the hits."""

@@ -36,6 +36,7 @@ class Governor:
         self.jit = Jit(sim, records, countdown if self.force else None)
         self.counts: dict[str, int] = {}
         self.bailed: set[str] = set()
+        self.interpreting = False  # compiled code was left for this activation (the sampling thread looks at it)
         self.static_of: dict[str, list[int]] = {}
         for p in sim.elab.processes:
             self.static_of.setdefault(p.body.key, []).append(p.id - 1)
@@ -177,9 +178,19 @@ class Governor:
         sim = self.sim
         row = sim.view.u32(cb.CB_CUR)
         fn, ctx, frame = sim.view.u32(row + d.P_FN), sim.view.u32(row + d.P_CTX), sim.view.u32(row + d.P_FRAME)
-        key = sim.code.keys[fn]
+        key, counter = sim.code.keys[fn], sim.view.u32(row + d.P_COUNTER)
+        begun = time.perf_counter_ns()
         self.forced(key, frame)
-        return int(sim.code.interpreted(key)(ctx, frame))
+        last = sim.telemetry.last_deopt
+        self.interpreting = True
+        try:
+            return int(sim.code.interpreted(key)(ctx, frame))
+        finally:
+            self.interpreting = False
+            sim.view.count_interpreted(counter)
+            sim.telemetry.left_total += 1
+            if last is not None:
+                sim.telemetry.deopt_cost(last, time.perf_counter_ns() - begun)
 
     def callee_deopt(self, key: str, frame: int) -> None:
         self.forced(key, frame)

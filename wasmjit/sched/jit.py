@@ -12,6 +12,7 @@ from wasmjit.codegen.floats import FMATH_NAMES
 from wasmjit.codegen.module import Nets, compile_bodies
 from wasmjit.codegen.module import Unsupported as CannotCompile
 from wasmjit.interp.env import SimFault
+from wasmjit.report.record import CodeModule
 from wasmjit.report.telemetry import TimelineEvent
 from wasmjit.runtime.engine import Instance, compile_module, deserialize_module
 from wasmjit.runtime.raw import Func, WasmError, WasmTrap, host_func, raw_call
@@ -55,7 +56,7 @@ class Jit:
         self.service_types: dict[int, tuple[Service, tuple[Ty, ...], tuple[Ty, ...]]] = {}
         self.handlers: dict[int, Callable[[int], None]] = {}
         self.instances: list[Instance] = []
-        self.wasm: list[bytes] = []
+        self.modules: list[CodeModule] = []
         self.stubs = 0
         self.nulls: dict[tuple[tuple[Ty, ...], tuple[Ty, ...]], int] = {}
         self.calls: dict[str, int] = {}
@@ -271,13 +272,13 @@ class Jit:
             if ns == "k" and (ns, name) not in imports:
                 imports[ns, name] = self.imports[ns, name] = sim.kernel.instance.func(name)
         self.instances.append(Instance(sim.store, module, imports))
-        self.wasm.append(wasm)
         for body in bodies:
             self.compiled.add(body.key)
             sim.code.installed(body.key)
         dur = time.perf_counter_ns() - t0
         now = sim.view.u64(cb.CB_FS)
         wall = t0 - sim.started_ns
+        self.modules.append(CodeModule(wasm, tuple(b.key for b in bodies), wall + dur, now, cause))
         kind = "cache_hit" if hit else "compile"
         named = [b for b in bodies if b.kind == "process"] or bodies
         sim.telemetry.event(TimelineEvent(kind, 0, "", 1, now, wall, dur, named[0].name, cause, len(bodies)))

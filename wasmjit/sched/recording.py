@@ -54,6 +54,8 @@ class Recording:
         acts = report.get("activations_by_tier", {})
         mix = tier_mix(tuple(acts.get(name, 0) for name in (*TIERS, "other"))) if acts else {}
         code = int(report["exit_code"])
+        if self.sim is not None and self.sim.governor is not None:
+            self.record.code(self.sim.governor.jit.modules)
         self.record.finish(report, tier_mix=mix, coverage=coverage.get("total_percent") if coverage.get("covergroups") else None)
         if code == 130:
             self.record.meta.update(status="aborted", message="interrupted")

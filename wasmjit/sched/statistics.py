@@ -177,7 +177,7 @@ def fill_processes(sim: Simulation) -> None:
     for p, n in zip(sim.elab.processes, acts, strict=True):
         shared[p.body.key] += n
     steps = body_steps(sim)
-    native = sim.code.native
+    native = sim.code.compiled
     for p, n in zip(sim.elab.processes, acts, strict=True):
         row = t.process(p.id, p.name, p.body.key)
         row.activations = n
@@ -197,7 +197,7 @@ def report_data(sim: Simulation) -> ReportData:
     fill_processes(sim)
     counters = sim.view.counters()
     by_tier = sim.view.activations_by_tier()
-    executed = max(sim.telemetry.exec_hits_total, by_tier[1] + by_tier[2])
+    executed = max(sim.telemetry.exec_hits_total, by_tier[1] + by_tier[2] + sim.telemetry.left_total)
     # Every activation of compiled code found it in the cache of the run; what the disk cache saved is counted besides.
     disk = sum(e.kind == "cache_hit" for e in sim.telemetry.timeline)
     sim.telemetry.cache_hits_total = executed + disk

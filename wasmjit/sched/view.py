@@ -130,6 +130,11 @@ class KernelView:
         self.set_u32(p + d.P_FN, fn)
         self.set_u32(p + d.P_COUNTER, cb.CB_C_ACT0 + 8 * tier)
 
+    def count_interpreted(self, counter: int) -> None:
+        """An activation that was counted at `counter` (P_COUNTER of its process) ran in the interpreter after all."""
+        self.set_u64(counter, self.u64(counter) - 1)
+        self.set_u64(cb.CB_C_ACT0, self.u64(cb.CB_C_ACT0) + 1)
+
     def set_region_code(self, region: int, fn: int) -> None:
         """From its next evaluation on the region runs table entry `fn`."""
         self.set_u32(self.region_addr(region) + d.R_FN, fn)

@@ -132,7 +132,8 @@ class Watch:
         self.samples[who] += 1
         if who != cb.NONE and not who & cb.REGION_DRIVER and who < len(self.sim.elab.processes):
             key = self.sim.elab.processes[who].body.key
-            native = self.sim.code.slots.get(key) in self.sim.code.native
+            governor = self.sim.governor
+            native = self.sim.code.slots.get(key) in self.sim.code.compiled and not (governor is not None and governor.interpreting)
             self.tier_samples[who, int(native)] += 1
 
     def _show(self, wall: float) -> None:

@@ -1,7 +1,7 @@
 // One deopt: why, what to do, where it goes on, what was in the frame, and the code on both sides.
 import { html, useEffect, useRef, useState } from '../lib.js';
 import { Empty, ErrorBox, Loading, Prose, Reason, Toggle, useLoad } from '../ui.js';
-import { formatNs, formatTime } from '../util.js';
+import { download, formatCount, formatNs, formatTime } from '../util.js';
 import { get, run as runPath } from '../api.js';
 import { link } from '../router.js';
 
@@ -34,11 +34,20 @@ function Source({ id, record }) {
   })}</div><button class="quiet" onClick=${() => setContext(Math.min(500, context * 3))} disabled=${data.lines.length >= data.total || context >= 500}>More lines around</button>`;
 }
 
-function Wat({ id, body }) {
-  const { data, error } = useLoad(signal => get(`${runPath(id)}/wat`, { body }, signal), [id, body]);
+const WAT_LINES = 2000;
+
+/** The code of a body that was in force when the record was made. */
+function Wat({ id, body, at }) {
+  const [all, setAll] = useState(false);
+  const { data, error } = useLoad(signal => get(`${runPath(id)}/wat`, { body, at }, signal), [id, body, at]);
   if (error) return error.status === 404 ? html`<${Empty} title="No WebAssembly text"><p>${error.hint || error.message}</p></${Empty}>` : html`<${ErrorBox} error=${error} />`;
-  if (!data) return html`<${Loading} />`;
-  return html`<div class="code" data-testid="wat">${data.text.split('\n').slice(0, 4000).map((text, n) => html`<div><span class="no">${n + 1}</span><span>${highlight(text, WAT)}</span></div>`)}</div>`;
+  if (!data) return html`<${Loading}>Printing the code…</${Loading}>`;
+  const lines = data.text.split('\n');
+  const shown = all ? lines : lines.slice(0, WAT_LINES);
+  return html`<div class="code" data-testid="wat">${shown.map((text, n) => html`<div><span class="no">${n + 1}</span><span>${highlight(text, WAT)}</span></div>`)}</div>
+    <div class="codefoot"><small class="dim">Function of module ${data.module}${data.cause ? ` (compiled: ${data.cause})` : ''}${data.versions > 1 ? `, one of ${data.versions} versions of this body` : ''} · ${formatCount(lines.length)} lines</small>
+      ${lines.length > shown.length && html`<button class="quiet" onClick=${() => setAll(true)}>Show all lines</button>`}
+      <button class="quiet" onClick=${() => download(`${body}.wat`, data.text)} data-testid="wat-save">Save text</button></div>`;
 }
 
 export function Detail({ id, seq, close, step, run }) {
@@ -76,7 +85,7 @@ export function Detail({ id, seq, close, step, run }) {
       </div>
       <div style="padding-top:10px;min-width:0">
         <${Toggle} testid="code-side" value=${side} options=${[['mlir', 'MLIR source'], ['wat', 'WebAssembly']]} onChange=${setSide} />
-        ${side === 'wat' ? html`<${Wat} id=${id} body=${record.definition} />` : record.line ? html`<${Source} id=${id} record=${record} />`
+        ${side === 'wat' ? html`<${Wat} id=${id} body=${record.definition} at=${record.wall_ns} />` : record.line ? html`<${Source} id=${id} record=${record} />`
           : html`<${Empty} title="No source line"><p>The record does not say which operation it was.</p></${Empty}>`}
       </div>
     </div>

@@ -1,4 +1,5 @@
-"""The child process that parses waveform files: `python -m wasmjit_api.waves.worker index SOURCE TARGET` and `… diff A B OUT`.
+"""The child process that reads what others may have written: `python -m wasmjit_api.worker LIMITS index SOURCE TARGET`, `… diff A B OUT`,
+`… wat MODULE FUNCTION OUT` (`wasmjit_api.child` starts it).
 
 Whatever a file contains, it can only cost this process its limits (CPU seconds, address space, file size, open files).
 Standard output: `{"ok": true}` or `{"ok": false, "error": …}` as the last line, progress lines `{"read": bytes}` before it.
@@ -36,6 +37,7 @@ def _say(**message: object) -> None:
 def main(argv: list[str]) -> int:
     limits, action, *paths = argv
     limit_resources(*(int(word) for word in limits.split(",")))
+    from wasmjit_api.code import BadModule, write_text
     from wasmjit_api.waves.build import WaveFileError, build_index
 
     try:
@@ -45,9 +47,11 @@ def main(argv: list[str]) -> int:
             from wasmjit_api.waves.diff import write_difference
 
             write_difference(Path(paths[0]), Path(paths[1]), Path(paths[2]))
+        elif action == "wat":
+            write_text(Path(paths[0]), int(paths[1]), Path(paths[2]))
         else:
             raise SystemExit(f"unknown action {action!r}")
-    except WaveFileError as error:
+    except (WaveFileError, BadModule) as error:
         _say(ok=False, error=str(error))
         return EXIT_BAD_FILE
     except MemoryError:
