@@ -377,3 +377,80 @@ def test_checks_in_a_loop_without_wait_run_again_when_their_condition_changes(in
     failures = [line for line in ran.lines if "Assertion failed" in line]
     assert len(failures) == 1 and "1000000 fs" in failures[0] and "low" in failures[0]
     assert not ran.has("endless loop")
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_loop_that_only_polls_waits_for_a_change_of_what_it_reads(nested: bool, mode: str) -> None:
+    # while (!s); and while (!(s && t)); with the short-circuit as blocks
+    condition = (
+        """cf.cond_br %x, ^more, ^meet(%f : i1)
+        ^more:
+          %y = llhd.prb %t : i1
+          cf.br ^meet(%y : i1)
+        ^meet(%z : i1):
+          cf.cond_br %z, ^out, ^a"""
+        if nested
+        else "cf.cond_br %x, ^out, ^a"
+    )
+    ran = run(
+        f"""module {{ hw.module @top() {{
+        %f = hw.constant false
+        %one = hw.constant true
+        %ns = llhd.constant_time <1ns, 0d, 0e>
+        %e = llhd.constant_time <0ns, 0d, 1e>
+        %s = llhd.sig %f : i1
+        %t = llhd.sig %f : i1
+        %text = sim.fmt.literal "left\\0A"
+        llhd.process {{
+          cf.br ^a
+        ^a:
+          %x = llhd.prb %s : i1
+          {condition}
+        ^out:
+          sim.proc.print %text
+          llhd.halt
+        }}
+        llhd.process {{
+          llhd.wait delay %ns, ^b
+        ^b:
+          llhd.drv %s, %one after %e : i1
+          llhd.wait delay %ns, ^c
+        ^c:
+          llhd.drv %t, %one after %e : i1
+          llhd.halt
+        }}
+        hw.output }} }}""",
+        mode=mode,
+    )
+    assert ran.out == "left\n"
+    assert ran.has("this loop never waits")
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+def test_a_loop_that_counts_while_it_polls_is_no_polling_loop(mode: str) -> None:
+    ran = run(
+        """module { hw.module @top() {
+        %f = hw.constant false
+        %zero = hw.constant 0 : i8
+        %one = hw.constant 1 : i8
+        %ten = hw.constant 10 : i8
+        %s = llhd.sig %f : i1
+        %text = sim.fmt.literal "ten\\0A"
+        llhd.process {
+          cf.br ^a(%zero : i8)
+        ^a(%n : i8):
+          %x = llhd.prb %s : i1
+          %next = comb.add %n, %one : i8
+          %done = comb.icmp eq %next, %ten : i8
+          %stop = comb.or %done, %x : i1
+          cf.cond_br %stop, ^out, ^a(%next : i8)
+        ^out:
+          sim.proc.print %text
+          llhd.halt
+        }
+        hw.output } }""",
+        mode=mode,
+    )
+    assert ran.out == "ten\n"
+    assert not ran.has("this loop never waits")

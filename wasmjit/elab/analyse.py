@@ -26,7 +26,7 @@ from wasmjit.elab.definition import (
     zero_time,
 )
 from wasmjit.elab.objects import Field, allocation, field_of, fixed, points_to_object, ties
-from wasmjit.elab.observers import waits_for_change
+from wasmjit.elab.observers import polls, waits_for_change
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import UnsupportedType
@@ -120,7 +120,8 @@ class Analyser:
             self.group(op)
         elif name in PROCESS_OPS or (name == "seq.initial" and not op.results):
             # An initial procedure that computes nothing for registers may print, fork and wait: it is a process that starts at time 0.
-            waits_for_change(op)
+            if not waits_for_change(op) and name == "llhd.process":
+                d.polling += polls(op)
             d.processes.append(op)
         elif name == "llhd.drv":
             pass

@@ -181,6 +181,8 @@ class Definition:
         """References connected to ports that are only known at run time: offset of the cell that holds the pointer."""
         self.resolved: dict[Op, int] = {}
         """Drives that are one of several drivers of a net, with their strengths (see `drive_kind`)."""
+        self.polling: list[Op] = []
+        """Branches of loops that poll without waiting (see `observers.polls`)."""
         self.plan = Plan(self)
         self.memory_ports: dict[Op, Any] = {}
 

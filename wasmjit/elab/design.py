@@ -116,6 +116,9 @@ class Elaborated:
         for top in tops:
             self.tops.append(self.instantiate(self.definition(top, None), top, None, 0))
         for name, d in self.definitions.items():
+            for op in d.polling:
+                where = op.source_loc or op.loc
+                self.warnings.append(f"{where}: this loop never waits, so nothing it reads can change inside of it; it waits for a change instead")
             self.lowered[name] = lower_definition(d, self.program)
         self.number()
         for component in self.cycles():
