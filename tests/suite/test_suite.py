@@ -37,13 +37,14 @@ def outcome(folder: Path, code: int, out: str = "", err: str = "", case: Case | 
     [
         ("(1 == 1)", True), ("(3 == 4)", False), ("('ab' == 'ab')", True), ("(0x0f == 15) and (2 != 3)", True), ("('Test' in 'My Test')", True), ("True", True),
         ("(-1 == -1)", True), ("(not False)", True), ("((1 + 2) * 3 == 9)", True), ("(1 < 2 < 2)", False),
+        ("((( 1094861636 << 32) +  1162233672) ==  4702394921427289928)", True), ("(256 >> 8 == 2)", False),
     ],
 )  # fmt: skip
 def test_assertion_lines_are_python_expressions(text: str, expected: bool) -> None:
     assert holds(text) is expected
 
 
-@pytest.mark.parametrize("text", ["__import__('os')", "(x == 1)", "(1 ==", "[].append(1)", "(1).real", "1 << 99999999", "2 ** 99999999"])
+@pytest.mark.parametrize("text", ["__import__('os')", "(x == 1)", "(1 ==", "[].append(1)", "(1).real", "1 << 99999999", "1 << -1", "1.5 << 2", "2 ** 99999999"])
 def test_anything_but_constants_is_refused(text: str) -> None:
     with pytest.raises(BadAssertion):
         holds(text)

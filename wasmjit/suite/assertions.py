@@ -18,6 +18,9 @@ _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod, ast.BitAnd: operator.and_, ast.BitOr: operator.or_, ast.BitXor: operator.xor,
 }  # fmt: skip
+_SHIFT: dict[type[ast.operator], Callable[[int, int], int]] = {ast.LShift: operator.lshift, ast.RShift: operator.rshift}
+MAX_SHIFT = 1 << 16
+"""Most bits that a shift may move a number: the text of a log must not make numbers that fill the memory."""
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.Not: operator.not_, ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.invert}
 
 
@@ -52,6 +55,11 @@ def _value(node: ast.expr) -> Any:
             return _UNARY[type(op)](_value(x))
         case ast.BinOp(left=a, op=bop, right=b) if type(bop) in _BINARY:
             return _BINARY[type(bop)](_value(a), _value(b))
+        case ast.BinOp(left=a, op=bop, right=b) if type(bop) in _SHIFT:
+            number, places = _value(a), _value(b)
+            if not (isinstance(number, int) and isinstance(places, int) and 0 <= places <= MAX_SHIFT):
+                raise BadAssertion(f"shift by {places}")
+            return _SHIFT[type(bop)](number, places)
         case ast.Compare(left=left, ops=ops, comparators=rest):
             value = _value(left)
             for cop, item in zip(ops, rest, strict=True):
