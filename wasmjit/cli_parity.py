@@ -13,7 +13,7 @@ from wasmjit.cli_run import add_run_options
 
 OWN = frozenset(
     {
-        "help", "mode", "vcd", "fst", "trace", "trace_all", "jit_report", "jit_timeline", "record", "progress", "force_deopt", "op_stats", "process_stats",
+        "help", "mode", "vcd", "fst", "coverage", "trace", "trace_all", "jit_report", "jit_timeline", "record", "progress", "force_deopt", "op_stats", "process_stats",
         "sim_stats", "profile", "verbose", "quiet", "op_stats_top", "process_stats_top", "kernel",
     }
 )  # fmt: skip

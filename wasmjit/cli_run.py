@@ -35,6 +35,7 @@ def add_run_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--seed", type=integer, default=0, metavar="N", help="of everything random in the run (0)")
     p.add_argument("--vcd", metavar="FILE", help="write value changes as VCD")
     p.add_argument("--fst", metavar="FILE", help="write value changes as FST")
+    p.add_argument("--coverage", metavar="FILE", help="write functional coverage: JSON, Cobertura (.xml), UCIS (.ucis) or text, by suffix")
     p.add_argument("--trace", action="append", default=[], metavar="SIGNAL", help="signals to record (glob, repeatable)")
     p.add_argument("--trace-all", action="store_true", help="record every signal, unnamed wires included")
     p.add_argument("--jit-hot-threshold", type=str, default=None, metavar="N", help="activations before a process is compiled (1)")
@@ -150,6 +151,7 @@ def run_options(a: argparse.Namespace) -> tuple[list[str], RunOptions]:
         plusargs=a.plusargs,
         vcd=a.vcd,
         fst=a.fst,
+        coverage=a.coverage,
         trace=a.trace,
         trace_all=a.trace_all,
         hot_threshold=choose(a.jit_hot_threshold, "--jit-hot-threshold", "JIT_HOT_THRESHOLD", 1, threshold, "a number that is not negative"),

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 SCHEMA_VERSION = 1
+MAX_EMPTY_LINES = 4096
+"""Most lines that the Cobertura form has for unlisted bins of one item; the rates count all of them."""
 _INVALID_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -46,6 +48,8 @@ class CoverItem:
     comment: str = ""
     samples: int = -1
     location: str = ""
+    unlisted: int = 0
+    """Countable bins without a hit that are not in `bins`: of crosses and automatic bins, which may be many."""
 
     @property
     def hits(self) -> int:
@@ -53,7 +57,7 @@ class CoverItem:
 
     @property
     def countable(self) -> int:
-        return sum(b.counted for b in self.bins)
+        return sum(b.counted for b in self.bins) + self.unlisted
 
     @property
     def covered(self) -> int:
@@ -135,7 +139,7 @@ def coverage_json(data: CoverageData) -> dict[str, Any]:
                 "items": [
                     {
                         "name": i.name, "kind": i.kind, "percent": round(i.percent, 4), "goal": i.goal, "weight": i.weight, "comment": i.comment,
-                        "location": i.location, "hits": i.hits, "bins_covered": i.covered, "bins_total": i.countable,
+                        "location": i.location, "hits": i.hits, "bins_covered": i.covered, "bins_total": i.countable, "bins_unlisted": i.unlisted,
                         "bins": [{"name": b.name, "kind": b.kind, "hits": b.hits, "at_least": b.at_least, "covered": b.covered} for b in i.bins],
                     }
                     for i in g.items
@@ -158,7 +162,7 @@ def coverage_from_json(value: dict[str, Any]) -> CoverageData:
                     tuple(
                         CoverItem(
                             i["name"], tuple(CoverBin(b["name"], b["hits"], b["at_least"], b["kind"]) for b in i["bins"]), i["kind"], i["goal"],
-                            i["weight"], i["comment"], i["hits"], i["location"],
+                            i["weight"], i["comment"], i["hits"], i["location"], i.get("bins_unlisted", 0),
                         )
                         for i in g["items"]
                     ),
@@ -215,8 +219,9 @@ def cobertura_xml(data: CoverageData, source: str = "") -> str:
             cls = ET.SubElement(classes, "class", attributes)
             ET.SubElement(cls, "methods")
             lines = ET.SubElement(cls, "lines")
-            for number, b in enumerate((b for b in item.bins if b.counted), 1):
-                ET.SubElement(lines, "line", {"number": str(number), "hits": str(b.hits if b.covered else 0), "branch": "false"})
+            counted = [b.hits if b.covered else 0 for b in item.bins if b.counted]
+            for number, hits in enumerate(counted + [0] * min(item.unlisted, MAX_EMPTY_LINES), 1):
+                ET.SubElement(lines, "line", {"number": str(number), "hits": str(hits), "branch": "false"})
     return _document(root)
 
 
@@ -274,4 +279,5 @@ def _merge_item(a: CoverItem, b: CoverItem) -> CoverItem:
     for x in b.bins:
         known = bins.get(x.name)
         bins[x.name] = x if known is None else CoverBin(known.name, known.hits + x.hits, known.at_least, known.kind)
-    return CoverItem(a.name, tuple(bins.values()), a.kind, a.goal, a.weight, a.comment, a.hits + b.hits, a.location)
+    new = sum(x.counted for x in bins.values()) - sum(x.counted for x in a.bins)
+    return CoverItem(a.name, tuple(bins.values()), a.kind, a.goal, a.weight, a.comment, a.hits + b.hits, a.location, max(0, a.unlisted - new))

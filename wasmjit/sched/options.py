@@ -20,6 +20,7 @@ class RunOptions:
     plusargs: list[str] = field(default_factory=list)
     vcd: str | None = None
     fst: str | None = None
+    coverage: str | None = None
     trace: list[str] = field(default_factory=list)
     trace_all: bool = False
     hot_threshold: int = 1

@@ -183,7 +183,7 @@ def finish(sim: Simulation, watch: Watch, recorder: Recording | None, usable: bo
 
 
 def write_reports(sim: Simulation, watch: Watch, recorder: Recording | None) -> None:
-    """--jit-report, --jit-timeline, --profile and the recorded run. A file that cannot be written is an error of the run (exit status 2)."""
+    """--jit-report, --jit-timeline, --coverage, --profile and the recorded run. A file that cannot be written is an error of the run (exit status 2)."""
     options, outcome = sim.options, sim.outcome
     fill_processes(sim)
     watch.note_tier_times()
@@ -192,6 +192,10 @@ def write_reports(sim: Simulation, watch: Watch, recorder: Recording | None) -> 
             print_lines(sim, watch.profile_lines())
         elif options.profile:
             write_text_atomically(options.profile, "\n".join(watch.profile_lines()) + "\n")
+        if options.coverage:
+            from wasmjit.runtime.moore.coverage_export import coverage_data, coverage_file
+
+            write_text_atomically(options.coverage, coverage_file(coverage_data(sim.runtime.host.coverage), options.coverage))
         if options.timeline:
             write_timeline(options.timeline, sim.telemetry, end_fs=outcome.final_time_fs, end_ns=round(outcome.run_wall_ms * 1e6))
         if options.report:

@@ -11,7 +11,7 @@ import pytest
 from fake_runtime import FakeRuntime
 
 from wasmjit.runtime.moore.clib import printf
-from wasmjit.runtime.moore.coverage import BinsOf, Coverpoint, Cross, CrossBin
+from wasmjit.runtime.moore.coverage import KIND_IGNORE, Bin, BinsOf, Covergroup, Coverpoint, Cross, CrossBin
 from wasmjit.runtime.moore.process import process_handle
 from wasmjit.runtime.moore.sync import Mailbox, Semaphore
 from wasmjit.runtime.services import LETTER_TYPES, SignatureMismatch, SimFault, all_services, bind, lookup
@@ -139,18 +139,8 @@ def test_auto_bins_are_values_or_parts_of_the_range() -> None:
     for v in range(128):
         wide.sample(v)
     assert wide.covered(1) == (32, 64)
-    narrow.ignore.append(CrossBinLike(8, 15))  # type: ignore[arg-type]
+    narrow.ignore.append(Bin("skip", 1, 8, 15))
     assert narrow.coverage() == 100.0
-
-
-class CrossBinLike:
-    """A range with the one method that matters."""
-
-    def __init__(self, low: int, high: int) -> None:
-        self.low, self.high = low, high
-
-    def matches(self, value: int) -> bool:
-        return self.low <= value <= self.high
 
 
 def test_illegal_and_ignored_values(rt: FakeRuntime) -> None:
@@ -212,7 +202,61 @@ def test_cross_bins_take_their_combinations_out_of_the_automatic_ones() -> None:
         for c in cps:
             c.sample(v)
         cross.sample(cps, (v, v))
-    assert cross.covered(cps, 1) == (2, 4)
+    assert cross.covered(cps, 1) == (2, 16)
+    cross.bins.append(CrossBin("none", KIND_IGNORE, (BinsOf(0, ranges=((2, 3),)),)))
+    assert cross.covered(cps, 1) == (2, 8)
+    assert cross.of_seen(cps, 1) == 50.0
+
+
+def four_bins(name: str, ranges: list[tuple[int, int]]) -> Coverpoint:
+    return Coverpoint(name, 8, [Bin(f"{name}{i}", 1, a, b) for i, (a, b) in enumerate(ranges)])
+
+
+def shift_and_add(cross: Cross) -> Covergroup:
+    """The stimulus of the tests of verilator-verification/functional-coverage: foo += 2 and bar <<= 1, sampled before each change."""
+    group = Covergroup("cg", [four_bins("f", [(0, 0), (1, 1), (2, 2), (4, 4)]), four_bins("b", [(0, 31), (32, 63), (64, 95), (96, 127)])], [cross])
+    foo = bar = 0
+    for _ in range(16):
+        for p, v in zip(group.points, (foo, bar), strict=True):
+            p.sample(v)
+        cross.sample(group.points, (foo, bar))
+        foo, bar = (foo + 2) % 16, bar << 1 & 255 or 1
+    return group
+
+
+def test_a_bin_of_a_cross_is_one_bin_and_the_rest_stay_automatic() -> None:
+    cross = Cross("x", (0, 1), [CrossBin("b", 0, (BinsOf(1, ranges=((32, 95),)),))])
+    group = shift_and_add(cross)
+    assert cross.covered(group.points, 1) == (3, 9)
+    assert group.coverage() == pytest.approx((75 + 75 + 100 / 3) / 3)
+
+
+def test_a_cross_without_bins_that_count_takes_no_part_in_the_mean() -> None:
+    cross = Cross("x", (0, 1), [CrossBin("foo", KIND_IGNORE, (BinsOf(0),))])
+    group = shift_and_add(cross)
+    assert cross.covered(group.points, 1) == (0, 0)
+    assert group.coverage() == 75.0
+
+
+def test_crosses_of_wide_coverpoints_are_counted_without_listing_them() -> None:
+    cps = [Coverpoint("a", 32), Coverpoint("b", 32), Coverpoint("c", 32)]
+    cross = Cross("x", (0, 1, 2), [CrossBin("low", 0, (BinsOf(0, ranges=((0, (1 << 31) - 1),)),))])
+    cross.sample(cps, (1, 2, 3))
+    cross.sample(cps, (1 << 31, 2, 3))
+    cross.sample(cps, (1 << 31 | 5, 7, 9))
+    assert cross.covered(cps, 1) == (2, 32 * 64 * 64 + 1)
+
+
+def test_bins_with_negative_bounds_take_samples_as_signed() -> None:
+    cp = Coverpoint("s", 32, [Bin("neg", 1, -8, -1), Bin("around", 1, -1, 1), Bin("pos", 1, 0, 7)])
+    for v in (0xFFFF_FFFF, 0xFFFF_FFF8, 0, -1):
+        cp.sample(v)
+    assert [b.hits for b in cp.bins] == [3, 3, 1]
+
+
+def test_bins_of_an_array_are_told_apart_by_their_values() -> None:
+    cp = Coverpoint("p", 8, [Bin("one", 0, 1, 1), Bin("b", 0, 2, 2), Bin("b", 1, 4, 7)])
+    assert cp.bin_names() == ["one", "b[2]", "b[4:7]"]
 
 
 def test_the_report_names_groups_points_and_hits(rt: FakeRuntime) -> None:

@@ -158,8 +158,9 @@ def cross_get_bins_hit(rt: Runtime, handle: int, index: int) -> int:
 
 @service("__moore_cross_get_coverage", "pi", "d")
 def cross_get_coverage(rt: Runtime, handle: int, index: int) -> float:
+    """Of what was seen so far (see `Cross.of_seen`); the covergroup's own coverage counts all bins of the cross."""
     g = group(rt, handle)
-    return cross(rt, handle, index).coverage(g.points, g.at_least)
+    return cross(rt, handle, index).of_seen(g.points, g.at_least)
 
 
 @service("__moore_cross_get_inst_coverage", "pi", "d")
