@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from wasmjit_api.logs import LogCache
 from wasmjit_api.routes import deopts, exports, launch, runs, waves
 from wasmjit_api.security import Guard
 from wasmjit_api.store import RunStore
+from wasmjit_api.waves.arena import arena
 from wasmjit_api.waves.service import WaveService
 
 VERSION = "0.1.0"
@@ -52,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         ctx.hub.start(asyncio.get_running_loop())
+        threading.Thread(target=arena, daemon=True).start()  # compiled by the time somebody zooms
         yield
         ctx.hub.stop()
         store.close()

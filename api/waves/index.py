@@ -1,23 +1,26 @@
 """Read the index of a waveform: windows down-sampled to pixels, values, edges and value search.
 
-The arrays stay in the page cache (mmap); nothing is copied but what a window shows. A window costs
+The arrays stay in the page cache (mmap). Windows with many changes are computed by `arena`, the others here. A window costs
 O(pixels · log changes) per signal, whatever the length of the dump.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import mmap
-import threading
+from array import array
 from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import Any
 
-DENSE_X = 16
-"""Added to the density level of a dense segment that holds x or z."""
+from wasmjit_api.waves.arena import arena
+from wasmjit_api.waves.scan import DENSE, DENSE_X
 
-_BLOCK = 64
+_FEW = 48
+"""Changes in a window below which a row is not worth copying its signal into the arena."""
+_owners = itertools.count()
 
 
 class WaveIndex:
@@ -39,8 +42,7 @@ class WaveIndex:
         self.offsets = self._map("pool.off").cast("Q")
         self.numbers = self._map("pool.num").cast("d")
         self.pool = self._map("pool.bin")
-        self._pyramids: dict[int, list[tuple[float, float]]] = {}
-        self._lock = threading.Lock()
+        self._owner = next(_owners)
 
     def _map(self, name: str) -> memoryview:
         path = self.directory / name
@@ -69,18 +71,40 @@ class WaveIndex:
         """What a row of `pixels` columns shows of [t0, t1].
 
         `t`: times at which the picture changes; `v`: the value text from there on, or for a stretch with several changes per pixel
-        an integer: 1..7 = log2 of the changes per pixel, plus DENSE_X if x or z occurs. `more`: whether values exist beyond.
+        an integer: 1..7 = log2 of the changes per pixel, plus DENSE_X if x or z occurs.
         """
         first, count, first_x, count_x, width, kind = self.signals[signal]
+        i, j = self.changes_between(signal, t0, t1)
+        if j - i < _FEW or 12 * count + 16 > arena().capacity:
+            times, items = self.window_items(signal, t0, t1, pixels)
+        else:
+            times, items = arena().window(self._owner, signal, self.times[first : first + count], self.xs[first_x : first_x + count_x], t0, max(t1, t0 + 1), pixels)
+        texts: dict[int, str] = {}
+        values: list[str | int] = []
+        refs = self.refs
+        for item in items:
+            if item >= DENSE:
+                values.append(item - DENSE)
+                continue
+            ref = refs[first + item]
+            text = texts.get(ref)
+            if text is None:
+                text = texts[ref] = self.text(ref)
+            values.append(text)
+        return {"s": signal, "w": width, "k": kind, "t": times, "v": values}
+
+    def window_items(self, signal: int, t0: int, t1: int, pixels: int) -> tuple[list[int], list[int]]:
+        """`scan.w_window` as CPython runs it over the mapped arrays: for rows with few changes, signals that are too large for the arena, and as its reference."""
+        first, count, first_x, count_x = self.signals[signal][:4]
         end = first + count
-        times, refs = self.times, self.refs
+        times = self.times
         out_t: list[int] = []
-        out_v: list[str | int] = []
+        out_v: list[int] = []
         span = max(1, t1 - t0)
         i = bisect_right(times, t0, first, end) - 1
         if i >= first:
             out_t.append(t0)
-            out_v.append(self.text(refs[i]))
+            out_v.append(i - first)
         i += 1
         pending = -1  # position of the value that holds after a dense stretch, -1 none
         pending_t = 0
@@ -99,20 +123,20 @@ class WaveIndex:
             if j == i + 1:
                 if pending >= 0 and pending_t < t:
                     out_t.append(pending_t)
-                    out_v.append(self.text(refs[pending]))
+                    out_v.append(pending - first)
                 pending = -1
                 out_t.append(t)
-                out_v.append(self.text(refs[i]))
+                out_v.append(i - first)
             else:
                 begin = t0 + -(-column * span // pixels)
-                code = min(7, (j - i).bit_length() - 1)
+                code = DENSE + min(7, (j - i).bit_length() - 1)
                 if count_x:
                     x = bisect_left(self.xs, i - first, first_x, first_x + count_x)
                     if x < first_x + count_x and self.xs[x] < j - first:
                         code += DENSE_X
                 if pending >= 0 and pending_t < begin:
                     out_t.append(pending_t)
-                    out_v.append(self.text(refs[pending]))
+                    out_v.append(pending - first)
                     pending = -1
                 if not (pending >= 0 and out_v and out_v[-1] == code):
                     out_t.append(max(begin, t0))
@@ -121,8 +145,8 @@ class WaveIndex:
             i = j
         if pending >= 0 and pending_t < t1:
             out_t.append(pending_t)
-            out_v.append(self.text(refs[pending]))
-        return {"s": signal, "w": width, "k": kind, "t": out_t, "v": out_v}
+            out_v.append(pending - first)
+        return out_t, out_v
 
     def changes_between(self, signal: int, t0: int, t1: int) -> tuple[int, int]:
         """Positions [i, j) of the changes with t0 < time <= t1."""
@@ -132,68 +156,38 @@ class WaveIndex:
 
     # -- analog -------------------------------------------------------------------------------------------------------
 
-    def _pyramid(self, signal: int) -> list[tuple[float, float]]:
-        """(min, max) of each block of changes of a signal; built on first use."""
-        with self._lock:
-            known = self._pyramids.get(signal)
-        if known is not None:
-            return known
+    def numbers_of(self, signal: int) -> array[float]:
+        """The number of each change of a signal, NaN for x."""
         first, count = self.signals[signal][:2]
-        numbers, refs = self.numbers, self.refs
-        blocks = []
-        for start in range(first, first + count, _BLOCK):
-            seen = [n for ref in refs[start : min(start + _BLOCK, first + count)] if (n := numbers[ref]) == n]
-            blocks.append((min(seen), max(seen)) if seen else (math.inf, -math.inf))
-        with self._lock:
-            self._pyramids[signal] = blocks
-        return blocks
-
-    def _extent(self, signal: int, i: int, j: int) -> tuple[float, float]:
-        """Least and greatest number among the changes [i, j); (inf, -inf) when all hold x."""
-        first = self.signals[signal][0]
-        low, high = math.inf, -math.inf
-        numbers, refs = self.numbers, self.refs
-        blocks = self._pyramid(signal) if j - i > 2 * _BLOCK else []
-        k = i
-        while k < j:
-            inside = k - first
-            if blocks and inside % _BLOCK == 0 and k + _BLOCK <= j:
-                least, most = blocks[inside // _BLOCK]
-                k += _BLOCK
-            else:
-                least = most = numbers[refs[k]]
-                k += 1
-            low = min(low, least)
-            high = max(high, most)
-        return low, high
+        return array("d", map(self.numbers.__getitem__, self.refs[first : first + count]))
 
     def analog(self, signal: int, t0: int, t1: int, pixels: int) -> dict[str, Any]:
         """Like `window`, for a curve: per changed column its time, least, greatest and last number (None where x)."""
+        first, count, _, _, width, kind = self.signals[signal]
+        if 16 * count + 32 > arena().capacity:
+            columns = self.analog_items(signal, t0, t1, pixels)
+        else:
+            columns = arena().analog(self._owner, signal, self.times[first : first + count], lambda: self.numbers_of(signal), t0, max(t1, t0 + 1), pixels)
+        low, high, last = ([n if math.isfinite(n) else None for n in column] for column in columns[1:])
+        return {"s": signal, "w": width, "k": kind, "t": columns[0], "lo": low, "hi": high, "v": last}
+
+    def analog_items(self, signal: int, t0: int, t1: int, pixels: int) -> tuple[list[int], list[float], list[float], list[float]]:
+        """`scan.w_analog` in Python: for signals that are too large for the arena, and as its reference."""
         first, count = self.signals[signal][:2]
-        end = first + count
+        end, span = first + count, max(1, t1 - t0)
         times, refs, numbers = self.times, self.refs, self.numbers
-        span = max(1, t1 - t0)
-        out: dict[str, Any] = {"s": signal, "w": self.signals[signal][4], "k": self.signals[signal][5], "t": [], "lo": [], "hi": [], "v": []}
-
-        def add(t: int, low: float, high: float, last: float) -> None:
-            out["t"].append(t)
-            out["lo"].append(low if math.isfinite(low) else None)
-            out["hi"].append(high if math.isfinite(high) else None)
-            out["v"].append(last if math.isfinite(last) else None)
-
-        i = bisect_right(times, t0, first, end) - 1
-        if i >= first:
-            number = numbers[refs[i]]
-            add(t0, number, number, number)
-        i += 1
+        rows: list[tuple[int, float, float, float]] = []
+        i = bisect_right(times, t0, first, end)
+        if i > first:
+            rows.append((t0, *[numbers[refs[i - 1]]] * 3))
         while i < end and times[i] <= t1:
             column = (times[i] - t0) * pixels // span
-            edge = t0 + -(-(column + 1) * span // pixels)
-            j = bisect_left(times, edge, i + 1, end)
-            low, high = self._extent(signal, i, j)
-            add(times[i], low, high, numbers[refs[j - 1]])
+            j = bisect_left(times, t0 + -(-(column + 1) * span // pixels), i + 1, end)
+            inside = [numbers[ref] for ref in refs[i:j]]
+            known = [n for n in inside if n == n] or [math.nan]
+            rows.append((times[i], min(known), max(known), inside[-1]))
             i = j
-        return out
+        return [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], [r[3] for r in rows]
 
     # -- navigation ---------------------------------------------------------------------------------------------------
 
@@ -236,17 +230,11 @@ class WaveIndex:
 
     def activity(self, pixels: int, t0: int, t1: int, signals: list[int]) -> list[int]:
         """Changes per column over `signals`, for the minimap."""
-        columns = [0] * pixels
         span = max(1, t1 - t0)
-        bounds = [t0 + k * span // pixels for k in range(pixels + 1)]
-        for signal in signals:
-            first, count = self.signals[signal][:2]
-            end = first + count
-            low = bisect_left(self.times, t0, first, end)
-            for k in range(pixels):
-                if low >= end:
-                    break
-                high = bisect_left(self.times, bounds[k + 1], low, end)
-                columns[k] += high - low
-                low = high
+        chosen = [(s, self.times[first : first + count]) for s in signals for first, count in [self.signals[s][:2]] if count]
+        columns = arena().activity(self._owner, [(s, times) for s, times in chosen if times.nbytes + 16 <= arena().capacity], t0, span, pixels)
+        for _, times in chosen:
+            if times.nbytes + 16 > arena().capacity:
+                bounds = [bisect_left(times, t0 + -(-k * span // pixels)) for k in range(pixels + 1)]
+                columns = [n + b - a for n, a, b in zip(columns, bounds, bounds[1:], strict=False)]
         return columns
