@@ -7,7 +7,6 @@ any length costs the server at most `MEMORY` bytes besides the page cache.
 from __future__ import annotations
 
 import threading
-from array import array
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -48,22 +47,22 @@ class Arena:
         self.capacity = self._memory.max_bytes - self._base
         """Bytes for columns; a signal that needs more is looked at in Python."""
 
-    def _place(self, owner: int, signal: int, parts: list[tuple[str, int, Callable[[], Any]]]) -> list[int]:
-        """Addresses of columns of a signal, (name, bytes, how to make it) each; those that are not there yet are copied in."""
-        missing = sum(size + 8 for what, size, _ in parts if (owner, signal, what) not in self._columns)
+    def _place(self, parts: list[tuple[tuple[int, int, str], memoryview]]) -> list[int]:
+        """Addresses of columns, ((owner, signal, name), content) each; those that are not there yet are copied in."""
+        missing = sum(data.nbytes + 8 for key, data in parts if key not in self._columns)
         if missing and self._free + missing > self._memory.max_bytes:
             self._columns.clear()
             self._free = self._base
-        for what, size, load in parts:
-            if (owner, signal, what) in self._columns:
+        for key, data in parts:
+            if key in self._columns:
                 continue
-            at, self._free = self._free, (self._free + size + 7) // 8 * 8
+            at, self._free = self._free, (self._free + data.nbytes + 7) // 8 * 8
             pages = -(-(self._free - self._memory.size()) // PAGE)
             if pages > 0 and self._memory.grow(pages) < 0:
                 raise MemoryError("no memory for the signals of the waveform")
-            self._memory.u8[at : at + size] = memoryview(load()).cast("B")
-            self._columns[owner, signal, what] = at
-        return [self._columns[owner, signal, what] for what, _, _ in parts]
+            self._memory.u8[at : at + data.nbytes] = data.cast("B")
+            self._columns[key] = at
+        return [self._columns[key] for key, _ in parts]
 
     def _result(self, column: int, count: int, real: bool = False) -> list[Any]:
         view: memoryview[Any] = self._memory.f64 if real else self._memory.u64
@@ -72,17 +71,17 @@ class Arena:
     def window(self, owner: int, signal: int, times: memoryview, xs: memoryview, t0: int, t1: int, pixels: int) -> tuple[list[int], list[int]]:
         """Times and items (position in the signal, or scan.DENSE + code). `owner`: a number of the index the signal belongs to, never used again."""
         with self._lock:
-            places = self._place(owner, signal, [("times", times.nbytes, lambda: times), ("xs", xs.nbytes, lambda: xs)])
+            places = self._place([((owner, signal, "times"), times), ((owner, signal, "xs"), xs)])
             count = self._call["w_window"](places[0], len(times), places[1], len(xs), t0, t1, pixels, self._out[0], self._out[1])
             return self._result(0, count), self._result(1, count)
 
     def analog(
-        self, owner: int, signal: int, times: memoryview, numbers: Callable[[], array[float]], t0: int, t1: int, pixels: int,
+        self, owner: int, signal: int, times: memoryview, refs: memoryview, pool: memoryview, t0: int, t1: int, pixels: int,
     ) -> tuple[list[int], list[float], list[float], list[float]]:
-        """Times, least, greatest and last numbers per column; `numbers` makes the number of each change."""
+        """Times, least, greatest and last numbers per column; `refs`: number of each change's value in the `pool` of the index."""
         with self._lock:
-            places = self._place(owner, signal, [("times", times.nbytes, lambda: times), ("numbers", times.nbytes, numbers)])
-            count = self._call["w_analog"](places[0], len(times), places[1], t0, t1, pixels, *self._out)
+            places = self._place([((owner, signal, "times"), times), ((owner, signal, "refs"), refs), ((owner, -1, "pool"), pool)])
+            count = self._call["w_analog"](places[0], len(times), places[1], places[2], t0, t1, pixels, *self._out)
             return self._result(0, count), self._result(1, count, True), self._result(2, count, True), self._result(3, count, True)
 
     def activity(self, owner: int, signals: list[tuple[int, memoryview]], t0: int, span: int, pixels: int) -> list[int]:
@@ -91,7 +90,7 @@ class Arena:
             out = self._out[0]
             self._memory.u8[out : out + 8 * pixels] = bytes(8 * pixels)
             for signal, times in signals:
-                (at,) = self._place(owner, signal, [("times", times.nbytes, lambda times=times: times)])  # type: ignore[misc]
+                (at,) = self._place([((owner, signal, "times"), times)])
                 self._call["w_activity"](at, len(times), t0, span, pixels, out)
             return self._result(0, pixels)
 

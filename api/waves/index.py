@@ -10,7 +10,6 @@ import itertools
 import json
 import math
 import mmap
-from array import array
 from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import Any
@@ -156,18 +155,13 @@ class WaveIndex:
 
     # -- analog -------------------------------------------------------------------------------------------------------
 
-    def numbers_of(self, signal: int) -> array[float]:
-        """The number of each change of a signal, NaN for x."""
-        first, count = self.signals[signal][:2]
-        return array("d", map(self.numbers.__getitem__, self.refs[first : first + count]))
-
     def analog(self, signal: int, t0: int, t1: int, pixels: int) -> dict[str, Any]:
         """Like `window`, for a curve: per changed column its time, least, greatest and last number (None where x)."""
         first, count, _, _, width, kind = self.signals[signal]
-        if 16 * count + 32 > arena().capacity:
+        if 12 * count + self.numbers.nbytes + 32 > arena().capacity:
             columns = self.analog_items(signal, t0, t1, pixels)
         else:
-            columns = arena().analog(self._owner, signal, self.times[first : first + count], lambda: self.numbers_of(signal), t0, max(t1, t0 + 1), pixels)
+            columns = arena().analog(self._owner, signal, self.times[first : first + count], self.refs[first : first + count], self.numbers, t0, max(t1, t0 + 1), pixels)
         low, high, last = ([n if math.isfinite(n) else None for n in column] for column in columns[1:])
         return {"s": signal, "w": width, "k": kind, "t": columns[0], "lo": low, "hi": high, "v": last}
 

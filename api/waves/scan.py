@@ -122,15 +122,18 @@ def w_window(times: i32, count: i32, xs: i32, count_x: i32, t0: i64, t1: i64, pi
 
 
 @export
-def w_analog(times: i32, count: i32, numbers: i32, t0: i64, t1: i64, pixels: i64, out_t: i32, out_low: i32, out_high: i32, out_last: i32) -> i32:
-    """Per column with changes its first time, its least, greatest and last number (NaN: x); f64 numbers per change. At most pixels + 2 items."""
+def w_analog(times: i32, count: i32, refs: i32, pool: i32, t0: i64, t1: i64, pixels: i64, out_t: i32, out_low: i32, out_high: i32, out_last: i32) -> i32:
+    """Per column with changes its first time, its least, greatest and last number (NaN: x). `refs`: u32 per change, the f64 in `pool` that is its number.
+
+    At most pixels + 2 items.
+    """
     span = t1 - t0
     whole = span // pixels
     rest = span % pixels
     n = 0
     i = first_at(times, 0, count, t0 + 1)
     if i > 0:
-        value = ldf64(numbers + (i - 1) * 8)
+        value = ldf64(pool + ld32(refs + (i - 1) * 4) * 8)
         st64(out_t, t0)
         stf64(out_low, value)
         stf64(out_high, value)
@@ -141,12 +144,12 @@ def w_analog(times: i32, count: i32, numbers: i32, t0: i64, t1: i64, pixels: i64
         if t > t1:
             break
         edge = t0 + column_edge(column_of(t - t0, span, whole, rest, pixels) + 1, whole, rest, pixels)
-        low: f64 = ldf64(numbers + i * 8)
+        low: f64 = ldf64(pool + ld32(refs + i * 4) * 8)
         high: f64 = low
         last: f64 = low
         i += 1
         while i < count and ld64(times + i * 8) < edge:
-            last = ldf64(numbers + i * 8)
+            last = ldf64(pool + ld32(refs + i * 4) * 8)
             if low != low or last < low:
                 low = last
             if high != high or last > high:

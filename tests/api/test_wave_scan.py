@@ -53,7 +53,7 @@ def test_windows_are_the_same_both_ways(case: tuple[Any, int, int, int]) -> None
     index, t0, t1, pixels = case
     owner = next(OWNERS)
     assert arena().window(owner, 0, index.times, index.xs, t0, t1, pixels) == WaveIndex.window_items(index, 0, t0, t1, pixels)
-    found = arena().analog(owner, 0, index.times, lambda: index.numbers, t0, t1, pixels)
+    found = arena().analog(owner, 0, index.times, index.refs, index.numbers, t0, t1, pixels)
     assert all(map(same, found, WaveIndex.analog_items(index, 0, t0, t1, pixels)))
     counts = arena().activity(owner, [(0, index.times)], t0, t1 - t0, pixels)
     assert counts == [sum(t0 + -(-k * (t1 - t0) // pixels) <= t < t0 + -(-(k + 1) * (t1 - t0) // pixels) for t in index.times) for k in range(pixels)] if pixels < 100 else True
@@ -66,7 +66,7 @@ def test_an_arena_that_is_full_makes_room_and_grows_no_further() -> None:
     for _ in range(2):
         for owner, one in enumerate(signals):
             assert small.window(owner, 0, one.times, one.xs, 0, 40_020, 50) == WaveIndex.window_items(one, 0, 0, 40_020, 50)
-            assert small.analog(owner, 0, one.times, lambda one=one: one.numbers, 0, 40_020, 50)[0] == WaveIndex.analog_items(one, 0, 0, 40_020, 50)[0]  # type: ignore[misc]
+            assert small.analog(owner, 0, one.times, one.refs, one.numbers, 0, 40_020, 50)[0] == WaveIndex.analog_items(one, 0, 0, 40_020, 50)[0]
     with pytest.raises(MemoryError):
         small.window(99, 0, memoryview(array("Q", range(400_000))), memoryview(array("I")), 0, 10, 10)
 

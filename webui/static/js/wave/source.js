@@ -61,8 +61,8 @@ export class WindowSource {
 
   async fetch(wanted) {
     this.busy = new AbortController();
-    // Half a screen on either side, so that a short pan needs no answer first.
-    const margin = (wanted.t1 - wanted.t0) / 2;
+    // A quarter of a screen on either side, so that a short pan needs no answer first.
+    const margin = (wanted.t1 - wanted.t0) / 4;
     const t0 = Math.max(0, Math.floor(Math.max(wanted.t0 - margin, wanted.begin)));
     const t1 = Math.max(t0 + 1, Math.ceil(Math.min(wanted.t1 + margin, wanted.end)));
     const px = Math.max(16, Math.min(8192, Math.round(wanted.density * (t1 - t0))));
