@@ -49,20 +49,27 @@ class CodeTexts:
         self._store = store
         self._lock = threading.Lock()
 
+    def _modules(self, run_id: str) -> list[dict[str, Any]] | None:
+        path = self._store.file(run_id, "code/index.json")
+        index = read_json(path) if path is not None else None
+        modules = index.get("modules") if isinstance(index, dict) else None
+        if not isinstance(modules, list):
+            return None
+        return [m for m in modules if isinstance(m, dict) and isinstance(m.get("bodies"), list) and isinstance(m.get("file"), str)]
+
+    def bodies(self, run_id: str) -> set[str]:
+        """Names of the bodies that were compiled."""
+        return {body for module in self._modules(run_id) or () for body in module["bodies"] if isinstance(body, str)}
+
     def text(self, run_id: str, body: str, wall_ns: int | None) -> dict[str, Any]:
         """`{"body", "text", "module", "bytes", "cause"}` of the code of a body that was in force `wall_ns` after the start (None: at the end).
 
         Raises ApiError 404 for a body without code, 409 when its module cannot be read.
         """
-        index_path = self._store.file(run_id, "code/index.json")
-        index = read_json(index_path) if index_path is not None else None
-        modules = index.get("modules") if isinstance(index, dict) else None
-        if index_path is None or not isinstance(modules, list):
+        modules = self._modules(run_id)
+        if modules is None:
             raise ApiError(404, "the run kept no compiled code", "it compiled nothing, or it was recorded by a version that kept none")
-        found = [
-            (number, module) for number, module in enumerate(modules)
-            if isinstance(module, dict) and isinstance(module.get("bodies"), list) and body in module["bodies"] and isinstance(module.get("file"), str)
-        ]
+        found = [(number, module) for number, module in enumerate(modules) if body in module["bodies"]]
         if not found:
             raise ApiError(404, f"no WebAssembly of {body!r}", "the body was never compiled: `wasmjit inspect DESIGN` says why")
         before = [one for one in found if wall_ns is None or not isinstance(one[1].get("wall_ns"), int) or one[1]["wall_ns"] <= wall_ns]

@@ -106,7 +106,8 @@ def _event(record: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any
     return {
         "kind": kind, "process_id": process_id, "process": _text(_first(record, "process_name", "process")) or names.get(process_id, ""),
         "tier": tier, "time_fs": _int(_first(record, "time_fs", "sim_time_fs")), "wall_ns": _int(record.get("wall_ns")),
-        "dur_ns": _int(_first(record, "dur_ns", "duration_ns", "cost_ns")), "definition": _text(_first(record, "definition", "body")),
+        "dur_ns": _int(_first(record, "dur_ns", "duration_ns", "cost_ns")),
+        "reason": _text(record.get("detail")).partition(":")[0] if kind in ("deopt", "bailout") else "", "definition": _text(_first(record, "definition", "body")),
     }
 
 
@@ -163,7 +164,8 @@ def read_report(report: Any) -> RunRecords:
     if not any(event["kind"] in ("deopt", "bailout") for event in records.events):
         records.events += [
             {"kind": "bailout" if d["kind"] == "bailout" else "deopt", "process_id": d["process_id"], "process": d["process"], "tier": "interpret",
-             "time_fs": d["time_fs"], "wall_ns": d["wall_ns"], "dur_ns": d["cost_ns"], "definition": d["definition"]} for d in records.deopts
+             "time_fs": d["time_fs"], "wall_ns": d["wall_ns"], "dur_ns": d["cost_ns"], "reason": d["reason"],
+             "definition": d["definition"]} for d in records.deopts
         ]
     records.events.sort(key=lambda event: (event["time_fs"], event["wall_ns"]))
     drivers = report.get("drivers")

@@ -21,12 +21,8 @@ MAX_TOTAL = 200_000
 
 def paths_of(index: WaveIndex, skip: int = 0) -> dict[str, int]:
     """Signal number by hierarchical name (`tb.dut.clk`), leaving out `skip` outer scopes."""
-    names: list[tuple[str, ...]] = []
-    for name, _kind, parent in index.meta["scopes"]:
-        names.append((*names[parent], name) if parent >= 0 else (name,))
     out: dict[str, int] = {}
-    for name, _kind, _width, signal, scope, *_range in index.meta["vars"]:
-        path = (*names[scope], name) if scope >= 0 else (name,)
+    for path, signal in index.paths():
         out.setdefault(".".join(path[skip:]), signal)
     return out
 

@@ -11,6 +11,7 @@ import json
 import math
 import mmap
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class WaveIndex:
         self.numbers = self._map("pool.num").cast("d")
         self.pool = self._map("pool.bin")
         self._owner = next(_owners)
+        self._names: dict[str, int] | None = None
 
     def _map(self, name: str) -> memoryview:
         path = self.directory / name
@@ -51,6 +53,23 @@ class WaveIndex:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._maps.append(mapped)
         return memoryview(mapped)
+
+    def paths(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Hierarchical name, outermost first, and signal number of every variable."""
+        names: list[tuple[str, ...]] = []
+        for name, _kind, parent in self.meta["scopes"]:
+            names.append((*names[parent], name) if parent >= 0 else (name,))
+        for name, _kind, _width, signal, scope, *_range in self.meta["vars"]:
+            yield ((*names[scope], name) if scope >= 0 else (name,)), signal
+
+    def aliases(self, path: str) -> list[str]:
+        """Other names of the signal with this name, as the dump declares them."""
+        if self._names is None:
+            self._names = {}
+            for words, signal in self.paths():
+                self._names.setdefault(".".join(words), signal)
+        number = self._names.get(path)
+        return [other for other, signal in self._names.items() if signal == number and other != path] if number is not None else []
 
     def text(self, ref: int) -> str:
         """The value numbered `ref`, canonical (see `build`); strings begin with a quotation mark."""

@@ -23,7 +23,7 @@ export function Burndown({ query }) {
     { label: 'all', colour: '--text', points: data.trend.map((point, n) => [n, point.deopts]) },
     ...names.map(name => ({ label: name, colour: `--reason-${REASONS.indexOf(name) < 0 ? 4 : REASONS.indexOf(name)}`, points: data.trend.map((point, n) => [n, point.reasons[name] || 0]) })),
   ];
-  const label = point => (by === 'commit' ? point.point.slice(0, 8) : by === 'date' ? point.point : point.point.slice(0, 15));
+  const label = point => (by === 'commit' ? (/^[0-9a-f]{9,}$/.test(point.point) ? point.point.slice(0, 8) : point.point) : by === 'date' ? point.point : point.point.slice(0, 15));
   const ticks = data.trend.map((point, n) => ({ value: n, label: label(point) }));
   const causes = data.causes.filter(cause => !state || cause.state === state);
   return html`<section class="page" data-testid="burndown">
@@ -43,7 +43,7 @@ export function Burndown({ query }) {
       ${causes.length ? html`<div class="tablewrap" style="border:0"><table data-testid="burndown-causes"><thead><tr><th class="num">Count</th><th>Cause</th><th>Allow-list</th><th class="num">Runs</th><th class="num">Cost</th><th>Designs</th><th>Processes most often</th><th>Last seen</th></tr></thead><tbody>
         ${causes.map(cause => html`<tr><td class="num">${formatCount(cause.count)}<span class="share" style=${{ width: percent(cause.count / total, 1).replace(' ', '') }}></span></td>
           <td><a href=${link(['run', cause.example[0], 'deopts'], { d: cause.example[1] })}><${Reason} value=${cause.reason} /></a><div class="mono dim" style="overflow-wrap:anywhere;max-width:330px">${cause.detail}</div></td>
-          <td><span class="badge ${STATES[cause.state]}">${cause.state}</span></td><td class="num">${formatCount(cause.runs)}</td><td class="num">${formatNs(cause.cost_ns, 1)}</td><td>${cause.designs.join(', ')}</td>
+          <td><span class="badge ${STATES[cause.state]}">${cause.state}</span></td><td class="num">${formatCount(cause.runs)}</td><td class="num">${cause.cost_ns ? formatNs(cause.cost_ns, 1) : html`<span class="dim" title="not measured">–</span>`}</td><td>${cause.designs.join(', ')}</td>
           <td>${cause.processes.slice(0, 2).map(([name, n]) => html`<div class="nowrap">${name} <span class="dim">${n}</span></div>`)}</td><td class="nowrap">${(cause.last_seen || '').slice(0, 10)}</td></tr>`)}</tbody></table></div>`
         : html`<${Empty} title=${total ? 'No cause in this state' : 'No deopts in any run'} />`}
     </div>`}

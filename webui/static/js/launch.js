@@ -44,7 +44,7 @@ export function Launch({ close }) {
         <label>Plusargs<input value=${form.plusargs} placeholder="+blocks=4 +seed=1" onInput=${event => set({ plusargs: event.target.value })} /></label>
         <label>Stop at<input value=${form.max} placeholder="e.g. 10us (optional)" onInput=${event => set({ max: event.target.value })} /></label>
         <label>Force deopts<select value=${form.force} onChange=${event => set({ force: event.target.value })}>
-          <option value="">no</option><option value="every:100">every 100th resume point</option><option value="all">at every resume point</option></select></label>
+          <option value="">no</option><option value="every:100">every 100th activation</option><option value="every:7">every 7th activation</option><option value="all">every activation</option></select></label>
         ${failure && html`<${ErrorBox} error=${failure} />`}
         <footer><button type="button" onClick=${close}>Cancel</button><button class="primary" data-testid="launch-go">Start</button></footer>
       </form>`}

@@ -74,7 +74,7 @@ export function Detail({ id, seq, close, step, run }) {
           <dt>Source line</dt><dd class="mono" data-testid="where">${where}</dd>
           <dt>Resumes at</dt><dd data-testid="resume">${record.resume || 'not recorded'}</dd>
           <dt>When</dt><dd>${formatTime(record.time_fs)}${record.delta ? `, delta ${record.delta}` : ''} <span class="dim">· wall ${formatNs(record.wall_ns)}</span></dd>
-          <dt>Cost</dt><dd>${formatNs(record.cost_ns)}</dd>
+          <dt>Cost</dt><dd>${record.cost_ns ? html`${formatNs(record.cost_ns)} <span class="dim">until it waited again</span>` : html`<span class="dim">not measured</span>`}</dd>
           <dt>Then</dt><dd>${record.action || 'not recorded'}</dd>
         </dl>
         <div class="remedy" data-testid="remedy"><p><${Prose} text=${data.reason.explanation} /></p>${data.reason.remedy && html`<p><b>What to do:</b> <${Prose} text=${data.reason.remedy} /></p>`}</div>

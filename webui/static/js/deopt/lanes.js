@@ -1,7 +1,8 @@
 // The swim lanes: one line per process coloured by tier, with a mark per compile, install, deopt, bailout and evict.
 import { html, useEffect, useRef, useState } from '../lib.js';
-import { axisNs, clamp, css, formatNs, formatTime, prepareCanvas, ticks, timeTicks } from '../util.js';
-import { at } from './model.js';
+import { axisNs, clamp, css, formatNs, formatTime, percent, prepareCanvas, ticks, timeTicks } from '../util.js';
+import { at, between } from './model.js';
+import { drawMarks } from './marks.js';
 
 const LANE = 24;
 const AXIS = 26;
@@ -83,18 +84,28 @@ export function Lanes({ rows, view, axis, cursor, chosen, pick, select, open, to
           if (x1 <= x0) continue;
           context.fillStyle = colours[stretch.tier] || colours.dim;
           context.globalAlpha = stretch.tier === 'interpret' ? 0.85 : 0.7;
-          context.fillRect(x0, top + 8, Math.max(1, x1 - x0), LANE - 16);
+          context.fillRect(x0, top + 9, Math.max(1, x1 - x0), LANE - 16);
+          if (stretch.tier !== 'interpret' && row.lane.share > 0) {
+            // Activations that were handed to the interpreter one by one: their share of the process's.
+            context.fillStyle = colours.interpret;
+            context.globalAlpha = 0.95;
+            const part = Math.max(1.5, row.lane.share * (LANE - 16));
+            context.fillRect(x0, top + 9 + (LANE - 16) - part, Math.max(1, x1 - x0), part);
+          }
         }
         context.globalAlpha = 1;
       }
       for (const lane of row.type === 'lane' || closed.has(row.group.name) ? lanes : []) {
-        const last = {}; // marks of one kind in one pixel look like one
-        for (const event of lane.drawn) {
+        const seen = {}; // marks of one kind in one pixel look like one
+        for (const event of lane.others) {
           const left = x(at(event, axis));
-          if (left <= -6 || left >= width + 6 || last[event.kind] === Math.round(left)) continue;
-          last[event.kind] = Math.round(left);
-          mark(context, event.kind, clamp(left, 5, width - 5), top + LANE / 2, colours);
+          if (left <= -6 || left >= width + 6 || seen[event.kind] === Math.round(left)) continue;
+          seen[event.kind] = Math.round(left);
+          mark(context, event.kind, clamp(left, 5, width - 5), top + LANE / 2 + 1, colours);
         }
+        // Deopts are drawn last, so that no other mark hides one.
+        const [first, last] = between(lane.deopts[axis], axis, begin - (6 / width) * (end - begin), end + (6 / width) * (end - begin));
+        drawMarks(context, lane.deopts[axis], first, last, event => clamp(x(at(event, axis)), 5, width - 5), () => colours.bad, width, top + 1, 8);
       }
     });
     if (cursor !== null && cursor >= begin && cursor <= end) {
@@ -163,7 +174,7 @@ export function Lanes({ rows, view, axis, cursor, chosen, pick, select, open, to
       ${rows.map(row => (row.type === 'group'
         ? html`<div class="group" key=${`g${row.group.name}`} onClick=${() => toggle(row.group.name)} data-group=${row.group.name}><span>${closed.has(row.group.name) ? '▶' : '▼'}</span><span class="name" title=${row.group.name}>${row.group.name}</span><span class="lost">×${row.group.lanes.length} · ${formatNs(row.group.lost, 1)}</span></div>`
         : html`<div class="lane ${chosen === row.lane.process.process_id ? 'on' : ''}" style=${row.single ? 'padding-left:10px' : ''} key=${row.lane.process.process_id} data-process=${row.lane.process.process_id} onClick=${() => pick(row.lane.process.process_id)}
-            title="${row.lane.process.name} (${row.lane.process.definition}): ${row.lane.process.deopts} deopts, score ${row.lane.process.score}"><span class="name"><bdi>${row.lane.process.name}</bdi></span><span class="lost">${formatNs(row.lane.process.lost_ns, 1)}</span></div>`))}
+            title="${row.lane.process.name} (${row.lane.process.definition}): ${row.lane.process.deopts} deopts, score ${row.lane.process.score}${row.lane.share ? `, ${percent(row.lane.share, 1)} of its activations were handed to the interpreter` : ''}"><span class="name"><bdi>${row.lane.process.name}</bdi></span>${row.single && row.lane.process.definition !== row.lane.process.name ? html`<span class="of">${row.lane.process.definition}</span>` : ''}<span class="lost">${formatNs(row.lane.process.lost_ns, 1)}</span></div>`))}
     </div>
     <canvas ref=${canvas} style=${{ height: `${height}px` }} data-testid="lanes-canvas" onPointerMove=${hover} onPointerLeave=${() => setTip(null)} onPointerDown=${down}></canvas>
     ${tip && html`<div class="tip" style=${{ left: `${tip.x}px`, top: `${tip.y}px` }}>${tip.text}</div>`}

@@ -5,6 +5,22 @@ const CHANGES = new Set(['install', 'tier', 'deopt', 'evict']);
 
 export const at = (event, axis) => (axis === 'wall' ? event.wall_ns : event.time_fs);
 
+/** [first, last) of the events, in order on `axis`, whose place is in [begin, end]. */
+export function between(events, axis, begin, end) {
+  const bound = (value, after) => {
+    let low = 0;
+    let high = events.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const here = at(events[middle], axis);
+      if (here < value || (after && here === value)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  return [bound(begin, false), bound(end, true)];
+}
+
 /** Piecewise linear map from one axis to the other through the events, which are in order on both. */
 export function axisMap(timeline, from) {
   const to = from === 'wall' ? 'sim' : 'wall';
@@ -41,8 +57,12 @@ export function buildLanes(timeline) {
     lane.since = here;
   }
   for (const lane of lanes.values()) {
-    // Deopts are drawn last, so that no other mark hides one.
-    lane.drawn = [...lane.events].sort((a, b) => (a.kind === 'deopt') - (b.kind === 'deopt'));
+    lane.others = lane.events.filter(event => event.kind !== 'deopt');
+    const deopts = lane.events.filter(event => event.kind === 'deopt');
+    lane.deopts = { sim: deopts, wall: [...deopts].sort((a, b) => a.wall_ns - b.wall_ns) };
+    // After such a deopt the process is in its tier again: one activation was interpreted.
+    lane.once = deopts.filter(event => event.tier !== 'interpret');
+    lane.share = lane.once.length ? lane.once.length / Math.max(lane.once.length, lane.process.activations) : 0;
   }
   // Process 0 is the compiler: its lane has marks only.
   for (const lane of lanes.values()) if (lane.process.process_id) lane.stretches.push({ tier: lane.tier, from: lane.since, to: { sim: timeline.end_fs, wall: timeline.end_ns } });
@@ -124,6 +144,18 @@ export function curves(timeline, lanes, axis, begin, end, process = null, sample
       const mine = lane.stretches.filter(stretch => stretch.tier === tier);
       const whole = mine.reduce((sum, stretch) => sum + length(stretch), 0);
       const ns = lane.process.tier_ns[tier] || 0;
+      if (tier === 'interpret' && lane.once.length) {
+        // Activations interpreted one by one: each has its own time.
+        const order = lane.deopts[axis];
+        const [first, last] = between(order, axis, begin, end);
+        let n = 0;
+        let sum = 0;
+        for (let k = first; k < last; k += 1) {
+          while (n <= samples && xs[n] < at(order[k], axis)) { tiers.interpret[n] += sum; n += 1; }
+          if (order[k].tier !== 'interpret') sum += order[k].dur_ns;
+        }
+        for (; n <= samples; n += 1) tiers.interpret[n] += sum;
+      }
       if (!whole || !ns) continue;
       // Only totals per tier are recorded: they are spread evenly over the stretches the process spent in the tier.
       xs.forEach((x, n) => { for (const stretch of mine) { const inside = Math.min(x, stretch.to[axis]) - Math.max(begin, stretch.from[axis]); if (inside > 0) tiers[tier][n] += (ns * inside) / whole; } });

@@ -50,6 +50,7 @@ function Triage({ id, run, data, query }) {
   const [cause, setCause] = useState(null);
   const [seq, setSeq] = useState(query.d ? Number(query.d) : null);
   const [closed, setClosed] = useState(() => new Set());
+  const [listed, setListed] = useState(SHOWN);
   const lanes = useMemo(() => buildLanes(timeline), [timeline]);
   const groups = useMemo(() => groupLanes(lanes), [lanes]);
   const maps = useMemo(() => ({ sim: axisMap(timeline, 'sim'), wall: axisMap(timeline, 'wall') }), [timeline]);
@@ -124,15 +125,16 @@ function Triage({ id, run, data, query }) {
         ${causes.map(one => { const why = explanation(reasons, one.reason, one.detail); const on = cause && cause.reason === one.reason && cause.detail === one.detail; return html`<tr class=${on ? 'on' : ''} data-reason=${one.reason}>
           <td class="num"><button onClick=${() => setCause(on ? null : { reason: one.reason, detail: one.detail })} title="Show only these">${formatCount(one.count)}</button><span class="share" style=${{ width: percent(one.count / inRange.length, 1).replace(' ', '') }}></span></td>
           <td><${Reason} value=${one.reason} /><div class="mono dim" style="overflow-wrap:anywhere;max-width:300px">${one.detail}</div><small class="dim">${one.kind} · ${one.processes.size} ${one.processes.size === 1 ? 'process' : 'processes'}</small></td>
-          <td class="num">${formatNs(one.cost, 1)}</td>
+          <td class="num">${one.cost ? formatNs(one.cost, 1) : html`<span class="dim" title="not measured">–</span>`}</td>
           <td class="why"><b>${why.message}</b> <${Prose} text=${why.explanation} />${why.remedy ? html`<div><b>What to do:</b> <${Prose} text=${why.remedy} /></div>` : ''}</td></tr>`; })}</tbody></table></div>`
         : html`<${Empty} title=${records.length ? 'No deopts in this selection' : run.mode === 'interpret' ? 'An interpreted run: nothing was compiled, so nothing could be left' : 'No deopts: every process that was compiled stayed in native code'}>${records.length ? html`<button onClick=${crumbs[0][1]}>Show the whole run</button>` : ''}</${Empty}>`}
     </div>
     <div class="columns wide-left">
-      <div class="card"><header><h2>Records</h2><span class="dim" data-testid="record-count">${formatCount(shown.length)}${shown.length > SHOWN ? `, the first ${SHOWN} listed` : ''}</span></header>
+      <div class="card"><header><h2>Records</h2><span class="dim" data-testid="record-count">${formatCount(shown.length)}${shown.length > listed ? `, the first ${formatCount(listed)} listed` : ''}</span></header>
         ${shown.length ? html`<div class="scroll"><table class="records" data-testid="records"><thead><tr><th class="num">#</th><th class="num">${axis === 'sim' ? 'Time' : 'Wall'}</th><th>Process</th><th>Reason</th><th>Detail</th><th class="num">Cost</th></tr></thead><tbody>
-          ${shown.slice(0, SHOWN).map(record => html`<tr class=${record.seq === seq ? 'on' : ''} data-seq=${record.seq} onClick=${() => setSeq(record.seq)} tabIndex="0" onKeyDown=${event => event.key === 'Enter' && setSeq(record.seq)}>
-            <td class="num">${record.seq}</td><td class="num">${axis === 'sim' ? formatTime(at(record, axis), 3) : formatNs(record.wall_ns, 1)}</td><td class="detail" title=${record.process}>${record.process}</td><td><${Reason} value=${record.reason} /></td><td class="detail mono dim" title=${record.detail}>${record.detail}</td><td class="num">${formatNs(record.cost_ns, 1)}</td></tr>`)}</tbody></table></div>`
+          ${shown.slice(0, listed).map(record => html`<tr class=${record.seq === seq ? 'on' : ''} data-seq=${record.seq} onClick=${() => setSeq(record.seq)} tabIndex="0" onKeyDown=${event => event.key === 'Enter' && setSeq(record.seq)}>
+            <td class="num">${record.seq}</td><td class="num">${axis === 'sim' ? formatTime(at(record, axis), 3) : formatNs(record.wall_ns, 1)}</td><td class="detail" title=${record.process}>${record.process}</td><td><${Reason} value=${record.reason} /></td><td class="detail mono dim" title=${record.detail}>${record.detail}</td><td class="num">${record.cost_ns ? formatNs(record.cost_ns, 1) : html`<span class="dim">–</span>`}</td></tr>`)}</tbody></table>
+          ${shown.length > listed && html`<button class="quiet more" onClick=${() => setListed(listed * 4)} data-testid="more-records">List ${formatCount(Math.min(shown.length - listed, 3 * listed))} more</button>`}</div>`
           : html`<${Empty} title="No records in this selection" />`}</div>
       <div class="card"><header><h2>Processes</h2><span class="dim">score = severity of deopts + ms lost</span></header>
         <div class="scroll"><table data-testid="scores"><thead><tr><th>Process</th><th class="num">Deopts</th><th class="num">Lost</th><th class="num">Score</th></tr></thead><tbody>

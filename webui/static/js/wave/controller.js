@@ -184,7 +184,7 @@ export class Controller {
     out.fillText(title, 8, 15, names + 110);
     for (const item of this.model.visible()) {
       const y = AXIS + item.top + item.height / 2;
-      const label = item.bit !== undefined ? `[${item.bit}]` : item.row.label || item.row.name || '';
+      const label = item.bit !== undefined ? `[${item.bit}]` : this.model.nameOf(item.row);
       out.fillText(label, 8 + 12 * item.depth, y, names - 16 - 12 * item.depth);
       const shown = item.row.type === 'signal' && item.bit === undefined ? this.shownValue?.(item.row) : '';
       if (shown) out.fillText(shown, names + 6, y, 116);

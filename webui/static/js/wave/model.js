@@ -19,6 +19,25 @@ export function signalRow(variable, extra = {}) {
 export const groupRow = (label, children = []) => ({ id: nextId++, type: 'group', label, open: true, children });
 export const dividerRow = (label = '') => ({ id: nextId++, type: 'divider', label });
 
+/** path -> the shortest end of it, in whole names, that no other path of the list ends with. */
+export function distinctNames(paths) {
+  const out = new Map();
+  const take = (group, words) => {
+    const ends = new Map();
+    for (const path of group) {
+      const end = path.split('.').slice(-words).join('.');
+      if (!ends.has(end)) ends.set(end, []);
+      ends.get(end).push(path);
+    }
+    for (const [end, same] of ends) {
+      if (same.length === 1 || same.every(path => path === end)) same.forEach(path => out.set(path, end));
+      else take(same, words + 1);
+    }
+  };
+  take([...new Set(paths)], 1);
+  return out;
+}
+
 export class WaveModel {
   constructor(begin, end) {
     this.begin = begin;
@@ -130,8 +149,16 @@ export class WaveModel {
     this.rowsChanged();
   }
 
+  /** What a row is called: its label, or its signal's name with as many scopes before it as tell it from the other rows. */
+  nameOf(row) {
+    if (row.label || row.type !== 'signal') return row.label || row.name || '';
+    this.names ??= distinctNames(this.signals().map(one => one.path));
+    return this.names.get(row.path) ?? row.name;
+  }
+
   rowsChanged() {
     this.cache = null;
+    this.names = null;
     const known = new Set();
     const walk = rows => rows.forEach(row => { known.add(row.id); if (row.children) walk(row.children); });
     walk(this.rows);

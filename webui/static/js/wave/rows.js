@@ -69,7 +69,9 @@ export function RowArea({ controller, twoNames }) {
     }
     if (item.bit !== undefined) return html`<span class="n dim">[${item.bit}]</span>`;
     const range = row.type === 'signal' && row.width > 1 && row.kind === 'bits' ? `[${row.left ?? row.width - 1}:${row.right ?? 0}]` : '';
-    return html`<span class="n">${row.label || row.name || (row.type === 'divider' ? '' : '')}<span class="dim">${range}</span></span>`;
+    const shown = model.nameOf(row);
+    const scopes = !row.label && row.type === 'signal' && shown.endsWith(`.${row.name}`) ? shown.slice(0, -row.name.length) : '';
+    return html`<span class="n">${scopes && html`<span class="dim">${scopes}</span>`}${scopes ? row.name : shown}<span class="dim">${range}</span></span>`;
   };
   return html`<div class="rows" tabIndex="0" ref=${box} onScroll=${() => controller.draw()} data-testid="rows" aria-label="Waveforms">
     <div class="inner">

@@ -1,8 +1,9 @@
 // The strips that share the time axis with the waves: JIT lane, difference band, minimap.
 import { html, useEffect, useRef, useState } from '../lib.js';
 import { REASONS } from '../ui.js';
-import { clamp, css, formatTime, prepareCanvas } from '../util.js';
-import { get, run as runPath, url } from '../api.js';
+import { css, formatCount, formatTime, prepareCanvas } from '../util.js';
+import { drawMarks } from '../deopt/marks.js';
+import { get, run as runPath } from '../api.js';
 
 const TIERS = ['interpret', 'compile', 'optimise'];
 
@@ -116,7 +117,7 @@ export function JitLane({ controller, timeline }) {
   if (!steps.current || steps.current.of !== timeline) steps.current = tierSteps(timeline);
   const paint = (context, width, height) => {
     const colours = TIERS.map(tier => css(`--tier-${tier}`));
-    const { times, counts, total } = steps.current;
+    const { times, counts, total, share } = steps.current;
     const x = t => ((t - model.t0) / model.span) * width;
     const top = 11;
     const tall = height - top - 3;
@@ -132,36 +133,37 @@ export function JitLane({ controller, timeline }) {
         const part = (count / total) * tall;
         context.fillStyle = colours[tier];
         context.fillRect(x0, y - part, x1 - x0 + 0.5, part);
+        if (tier) {
+          // Activations that were handed to the interpreter one by one.
+          context.fillStyle = colours[0];
+          context.fillRect(x0, y - part * share, x1 - x0 + 0.5, part * share);
+        }
         y -= part;
       });
     }
-    for (const event of timeline.deopts) {
-      const at = x(event.time_fs);
-      if (at < -5 || at > width + 5) continue;
-      context.fillStyle = css(`--reason-${event.reason}`);
-      context.beginPath();
-      context.moveTo(at - 4, 1);
-      context.lineTo(at + 4, 1);
-      context.lineTo(at, 9);
-      context.fill();
-    }
+    const reasons = [0, 1, 2, 3, 4].map(n => css(`--reason-${n}`));
+    const first = lowerBound(timeline.deopts, model.t0 - (5 / width) * model.span);
+    const last = lowerBound(timeline.deopts, model.t1 + (5 / width) * model.span);
+    drawMarks(context, timeline.deopts, first, last, event => x(event.time_fs), event => reasons[event.reason], width, 1, 8);
     cursorLine(context, controller, width, height, model.t0, model.span);
   };
   const down = (event, canvas) => {
     const box = canvas.getBoundingClientRect();
     const t = model.t0 + ((event.clientX - box.left) / box.width) * model.span;
     const reach = (6 / box.width) * model.span;
-    const near = timeline.deopts.filter(one => Math.abs(one.time_fs - t) < reach).sort((a, b) => Math.abs(a.time_fs - t) - Math.abs(b.time_fs - t))[0];
+    const near = timeline.deopts.slice(lowerBound(timeline.deopts, t - reach), lowerBound(timeline.deopts, t + reach)).sort((a, b) => Math.abs(a.time_fs - t) - Math.abs(b.time_fs - t))[0];
     model.setCursor(near ? near.time_fs : t);
   };
   return html`<${Strip} controller=${controller} kind="jit" testid="jit-lane" height=${34} paint=${paint} onDown=${down}
-    label=${html`JIT tiers <span class="spring"></span>${timeline.deopts.length} deopts ▾`} />`;
+    label=${html`JIT tiers <span class="spring"></span><span data-testid="lane-deopts">${formatCount(timeline.deopts.length)} ${timeline.deopts.length === 1 ? 'deopt' : 'deopts'}</span>`} />`;
 }
 
 function tierSteps(timeline) {
   const tiers = new Map(timeline.processes.filter(process => process.process_id).map(process => [process.process_id, 0]));
   const counts = [tiers.size, 0, 0];
-  const out = { of: timeline, total: tiers.size, times: [0], counts: [[...counts]] };
+  const activations = timeline.processes.reduce((sum, process) => sum + process.activations, 0);
+  const once = timeline.deopts.filter(event => event.tier !== 'interpret').length;
+  const out = { of: timeline, total: tiers.size, times: [0], counts: [[...counts]], share: once ? Math.min(1, once / Math.max(1, activations)) : 0 };
   for (const event of [...timeline.events].sort((a, b) => a.time_fs - b.time_fs)) {
     if (event.kind === 'compile' || event.kind === 'cache_hit' || event.kind === 'bailout' || !tiers.has(event.process_id)) continue;
     const next = Math.max(0, TIERS.indexOf(event.tier));
@@ -176,10 +178,22 @@ function tierSteps(timeline) {
   return out;
 }
 
+/** Index of the first event at or after a time; the events are in order of simulation time. */
+function lowerBound(events, time) {
+  let low = 0;
+  let high = events.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (events[middle].time_fs < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** Timeline of a run for the lane: null when it has none. */
 export async function loadTimeline(id) {
-  const [timeline, deopts] = await Promise.all([get(`${runPath(id)}/timeline`), get(url(`${runPath(id)}/deopts`, { limit: 1000 }))]);
+  const timeline = await get(`${runPath(id)}/timeline`);
   if (!timeline.processes.length) return null;
-  const number = reason => { const at = REASONS.indexOf(reason); return clamp(at < 0 ? 4 : at, 0, 4); };
-  return { ...timeline, deopts: deopts.deopts.filter(row => row.kind !== 'bailout').map(row => ({ ...row, reasonName: row.reason, reason: number(row.reason) })) };
+  const number = reason => { const at = REASONS.indexOf(reason); return at < 0 ? 4 : at; };
+  return { ...timeline, deopts: timeline.events.filter(event => event.kind === 'deopt').map(event => ({ ...event, reason: number(event.reason) })) };
 }

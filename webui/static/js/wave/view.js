@@ -203,8 +203,11 @@ function Driver({ controller, row }) {
   useEffect(() => { if (row && t !== null) ask(row.path, t, setDrivers); else setDrivers(null); }, [row?.path, t]);
   if (!drivers?.drivers.length) return null;
   const [first, ...more] = drivers.drivers;
-  return html`<span class="driver" data-testid="driver">${drivers.source === 'verdict' ? 'last driven by' : 'driven by'} <a href=${link(['run', run, 'deopts'], { p: first.process_id, ...(({ t0, t1, c }) => ({ t0, t1, c }))(parse().query) })}>${first.process}</a>
-    ${first.tier && html` <span class="legend"><span><i style=${{ background: `var(--tier-${first.tier})` }}></i>${first.tier}</span></span>`}${more.length ? ` and ${more.length} more` : ''}</span>`;
+  const where = (({ t0, t1, c }) => ({ t0, t1, c }))(parse().query);
+  return html`<span class="driver" data-testid="driver">${drivers.source === 'verdict' ? 'last driven by' : 'driven by'} ${first.kind === 'logic' ? html`<b>${first.process}</b> (logic)`
+      : html`<a href=${link(['run', run, 'deopts'], { p: first.process_id, ...where })}>${first.process}</a>`}
+    ${first.tier && html` <span class="legend"><span><i style=${{ background: `var(--tier-${first.tier})` }}></i>${first.tier}</span></span>`}
+    ${first.deopt !== null && first.deopt !== undefined && html` <a href=${link(['run', run, 'deopts'], { d: first.deopt })}>deopt ${first.deopt} here</a>`}${more.length ? ` and ${more.length} more` : ''}</span>`;
 }
 
 function FindValue({ controller, close }) {
