@@ -15,7 +15,7 @@ ENVIRONMENT = (
     ("JIT_FAIL_ON_DEOPT", "`--jit-fail-on-deopt`: 1 or 0"),
     ("JIT_REPORT_PATH", "`--jit-report`"),
     ("JIT_FORCE_DEOPT_REQUEST", "1 forces one deopt"),
-    ("FORCE_DEOPT", "`--force-deopt`: `all`, `every:N`, `process:NAME` (only with the prefix `WASMJIT_`)"),
+    ("FORCE_DEOPT", "`--force-deopt`: `all`, `every:N`, `process:NAME` (glob; only with the prefix `WASMJIT_`)"),
     ("RUNS", "directory of recorded runs (only with the prefix `WASMJIT_`)"),
     ("RUN_ID", "name of the run that `--record` makes (only with the prefix `WASMJIT_`)"),
 )

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any
 
+from wasmjit.sched.forced import ACCEPTED, ForcedDeopts
 from wasmjit.sched.options import RunOptions
 
 ENV_NAMES = ("JIT_HOT_THRESHOLD", "JIT_COMPILE_BUDGET", "JIT_CACHE_POLICY", "JIT_FAIL_ON_DEOPT", "JIT_REPORT_PATH", "JIT_FORCE_DEOPT_REQUEST")
@@ -44,7 +45,7 @@ def add_run_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--jit-fail-on-deopt", action="store_true", default=None, help="strict mode: any deopt or bailout fails the run")
     p.add_argument("--jit-report", metavar="PATH", default=None, help="write the JSON report")
     p.add_argument("--jit-timeline", metavar="PATH", default=None, help="write the timeline: Chrome/Perfetto JSON, or VCD by suffix")
-    p.add_argument("--force-deopt", metavar="SPEC", default=None, help="all, every:N or process:NAME: force deopts at resume points")
+    p.add_argument("--force-deopt", metavar="SPEC", default=None, help="all, every:N or process:NAME (glob): force deopts at resume points")
     p.add_argument("--sim-stats", action="store_true", help="counters of the event kernel at the end")
     p.add_argument("--process-stats", action="store_true", help="per process: interpreted operations (steps), activations, tier")
     p.add_argument("--op-stats", action="store_true", help="executed operations by name (counted by the interpreter: the run is in interpret mode)")
@@ -115,6 +116,11 @@ def truth(text: str) -> bool:
     raise ValueError(text)
 
 
+def forced_deopts(text: str) -> str:
+    ForcedDeopts.parse(text)
+    return text
+
+
 def threshold(text: str) -> int:
     n = int(text, 0)
     if n < 0:
@@ -134,7 +140,7 @@ def run_options(a: argparse.Namespace) -> tuple[list[str], RunOptions]:
     files = list(a.design)
     if a.op_stats and a.mode == "compile":
         print("[wasmjit] Warning: --op-stats counts what the interpreter executes: nothing is compiled in this run", file=sys.stderr)
-    force = a.force_deopt or (setting("FORCE_DEOPT") or ("", ""))[1]
+    force = choose(a.force_deopt, "--force-deopt", "FORCE_DEOPT", "", forced_deopts, ACCEPTED)
     request = setting("JIT_FORCE_DEOPT_REQUEST")
     if not force and request is not None and request[1] not in ("0", "false", ""):
         force = "once"

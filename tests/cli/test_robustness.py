@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
-import pytest
-from robustness import NAMES, try_one
+from robustness import NAMES
 from support.mutate import mutate
 
 
-@pytest.mark.parametrize("group", range(20))
-def test_mutated_designs_end_with_a_known_status(shared: Path, group: int) -> None:
-    found = [p for seed in range(group * 10, group * 10 + 10) if (p := try_one(shared, seed, "interpret")) is not None]
-    assert found == []
+def test_mutated_designs_end_with_a_known_status(shared: Path) -> None:
+    # In a process of its own: the children are forked from it, and a process that has compiled wasm must not fork (its compiler threads do not come along).
+    done = subprocess.run([sys.executable, str(Path(__file__).with_name("robustness.py")), "200"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "200 of 200 mutations ended as they should" in done.stdout
 
 
 def test_mutations_differ_from_the_original_and_are_repeatable(shared: Path) -> None:

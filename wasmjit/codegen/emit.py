@@ -299,6 +299,8 @@ class Emitter(Values):
             word = i32_const(0) + memarg(W.I32_LOAD, flag)
             self.out += word + b"\x04\x40" + i32_const(0) + word + i32_const(1) + b"\x6b" + memarg(W.I32_STORE, flag)
             self.out += word + b"\x45\x04\x40" + self.epilogue() + i32_const(STATUS_DEOPT) + b"\x0f\x0b\x0b"
+        if self.link.ask_deopt:
+            self.out += self.frame + self.mod.call("h", "forced") + b"\x04\x40" + self.epilogue() + i32_const(STATUS_DEOPT) + b"\x0f\x0b"
         if n == 1:
             return BR_JUMP
         token = self.frame + memarg(W.I32_LOAD, 0)

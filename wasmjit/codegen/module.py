@@ -56,6 +56,8 @@ class Link(Protocol):
     deopt_flag_addr: int | None
     """Address of a u32 that suspending code counts down at its entry and at resume points while it is not 0, and returns DEOPT when it gets to 0.
     None: no such polls."""
+    ask_deopt: bool
+    """Suspending code asks the host (`h.forced`) at its entry and at resume points whether its frame is handed to the interpreter."""
     stack_limit: int | None
     """Lowest address of the shadow stack; None: not checked."""
     func_records: int | None
@@ -94,6 +96,7 @@ class SimpleLink:
     place_image: Callable[[bytes], int] | None = None
     mem_end_addr: int | None = None
     deopt_flag_addr: int | None = None
+    ask_deopt: bool = False
     stack_limit: int | None = None
     func_records: int | None = None
     func_count: int = 0
@@ -148,7 +151,7 @@ KERNEL: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 }  # fmt: skip
 """(parameters, results) of the kernel and `wide_rt` functions that code calls by itself."""
 
-_HOST = {"svc": _sig("ii>i"), "fault": _sig("il"), "fmath": _sig("idd>d"), "resolve": _sig("il>i")}
+_HOST = {"svc": _sig("ii>i"), "fault": _sig("il"), "fmath": _sig("idd>d"), "resolve": _sig("il>i"), "forced": _sig("i>i")}
 
 @cache
 def _template() -> W.ModuleBuilder:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wasmjit.report.telemetry import DeoptRecord, TimelineEvent
 from wasmjit.sched import control as cb
 from wasmjit.sched import descriptors as d
+from wasmjit.sched.forced import ForcedDeopts
 from wasmjit.sched.jit import Jit
 from wasmjit.sem.mir import FRAME_PROC, FRAME_TOKEN, Body, CallS, Wait
 
@@ -30,10 +31,10 @@ class Governor:
         self.budget = o.compile_budget
         self.spent = 0
         self.policy = o.cache_policy
-        self.force = o.force_deopt
-        self.every = forced_interval(self.force)
+        self.force = ForcedDeopts.parse(o.force_deopt)
         self.countdown = countdown
-        self.jit = Jit(sim, records, countdown if self.force else None)
+        self.jit = Jit(sim, records, countdown if self.force.countdown else None, bool(self.force.pattern))
+        self.jit.asks = self.asked
         self.counts: dict[str, int] = {}
         self.bailed: set[str] = set()
         self.interpreting = False  # compiled code was left for this activation (the sampling thread looks at it)
@@ -49,8 +50,8 @@ class Governor:
     def start(self) -> None:
         """Before the first event: with a threshold of at most 1 everything that will run is compiled in one batch."""
         sim = self.sim
-        if self.every:
-            sim.view.set_u32(self.countdown, self.every)
+        if self.force.countdown:
+            sim.view.set_u32(self.countdown, self.force.interval)
         if self.policy == "none" or self.threshold > 1 or self.budget == 0:
             if self.budget != 0:
                 self.jit.compile(sorted(sim.region_keys), "start")
@@ -197,16 +198,12 @@ class Governor:
 
     def forced(self, key: str, frame: int) -> None:
         self.record("eager", key, frame, "guard_failed", "forced", "interpreted once")
-        self.sim.view.set_u32(self.countdown, 0 if self.force == "once" else self.every)
+        if self.force.countdown:
+            self.sim.view.set_u32(self.countdown, 0 if self.force.once else self.force.interval)
 
-
-def forced_interval(spec: str) -> int:
-    """Countdown of a force-deopt request: all, every:N, once, process:NAME (handled like all)."""
-    if not spec:
-        return 0
-    if spec.startswith("every:"):
-        return max(1, int(spec[6:]))
-    return 1
+    def asked(self, frame: int) -> int:
+        """h.forced: 1 when the process of a frame is one whose activations are to be interpreted."""
+        return int(self.force.wants(self.process_of(frame)[1]))
 
 
 def resume_point(body: Body | None, token: int) -> str:

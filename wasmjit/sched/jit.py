@@ -40,11 +40,13 @@ _TWO_ARGUMENTS = frozenset({"atan2", "hypot", "copysign", "fmod", "remainder", "
 class Jit:
     """Compiles bodies and keeps the records that indirect calls look at. Implements `codegen.module.Link`."""
 
-    def __init__(self, sim: Simulation, records: int, countdown: int | None) -> None:
+    def __init__(self, sim: Simulation, records: int, countdown: int | None, ask_deopt: bool = False) -> None:
         self.sim = sim
         self.guest_lo = sim.guest_lo
         self.mem_end_addr: int | None = None
         self.deopt_flag_addr = countdown
+        self.ask_deopt = ask_deopt
+        self.asks: Callable[[int], int] = lambda frame: 0
         self.stack_limit: int | None = sim.stack_low
         self.func_records: int | None = records
         self.nets: Nets | None = None
@@ -68,6 +70,7 @@ class Jit:
             ("h", "svc"): host_func(store, ("i32", "i32"), ("i32",), self.service),
             ("h", "fault"): host_func(store, ("i32", "i64"), (), self.fault),
             ("h", "resolve"): host_func(store, ("i32", "i64"), ("i32",), self.resolve),
+            ("h", "forced"): host_func(store, ("i32",), ("i32",), lambda frame: self.asks(frame)),
             ("h", "fmath"): host_func(store, ("i32", "f64", "f64"), ("f64",), self.fmath),
         }
         # Every function gets its number now: the count is a constant in compiled code.

@@ -163,6 +163,8 @@ def finish(sim: Simulation, watch: Watch, recorder: Recording | None, usable: bo
         for line in sim.telemetry.check_strict():
             sim.say(f"Error: {line}" if options.quiet else line)
             outcome.exit_code = 1
+    if sim.governor is not None and sim.governor.force.unmatched:
+        sim.say(f"Warning: --force-deopt: no compiled process is called {sim.governor.force.pattern}")
     if complete:
         sim.say(f"Simulation completed at time {outcome.final_time_fs} fs")
     if options.sim_stats:

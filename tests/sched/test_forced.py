@@ -1,0 +1,87 @@
+"""Requests for forced deopts: what they mean, and that they reach the processes they name and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wasmjit.ir import parse_text
+from wasmjit.sched.forced import ForcedDeopts
+from wasmjit.sched.options import RunOptions
+from wasmjit.sched.simulation import Simulation
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+FORKING = """
+module {
+  llvm.func @__moore_delay(i64)
+  hw.module @top() {
+    %c1 = hw.constant 1000000 : i64
+    %t = llhd.constant_time <1ns, 0d, 0e>
+    llhd.process {
+      %f = sim.fork join_type "join" {
+        llvm.call @__moore_delay(%c1) : (i64) -> ()
+        llvm.call @__moore_delay(%c1) : (i64) -> ()
+        sim.fork.terminator
+      }
+      llhd.halt
+    }
+    llhd.process {
+      llhd.wait delay %t, ^bb1
+    ^bb1:
+      llhd.halt
+    }
+    hw.output
+  }
+}
+"""
+
+
+def deopted(text: str, spec: str) -> dict[str, int]:
+    """Number of forced deopts by process name."""
+    sim = Simulation(parse_text(text), RunOptions(force_deopt=spec), stdout=lambda _: None, stderr=lambda _: None)
+    assert sim.run().exit_code == 0
+    out: dict[str, int] = {}
+    for r in sim.telemetry.deopts:
+        assert (r.reason, r.detail) == ("guard_failed", "forced")
+        out[r.process_name] = out.get(r.process_name, 0) + 1
+    return out
+
+
+@pytest.mark.parametrize("spec", ["foo", "every:", "every:0", "every:x", "every:-1", "process:", "process", "all:1"])
+def test_a_request_that_is_not_understood_is_refused(spec: str) -> None:
+    with pytest.raises(ValueError, match=spec):
+        ForcedDeopts.parse(spec)
+
+
+def test_a_process_is_named_by_itself_or_by_a_glob() -> None:
+    forced = ForcedDeopts.parse("process:llhd_*_1")
+    assert forced.unmatched
+    assert forced.wants("llhd_process_1")
+    assert not forced.wants("llhd_process_10")
+    assert not forced.unmatched
+    assert ForcedDeopts.parse("process:a[0]").wants("a[0]")
+
+
+def test_only_the_named_process_is_interpreted() -> None:
+    text = (EXAMPLES / "handshake.mlir").read_text()
+    both = deopted(text, "all")
+    assert set(both) == {"llhd_process_0", "llhd_process_1"}
+    for name in both:
+        assert deopted(text, f"process:{name}") == {name: both[name]}
+    assert deopted(text, "process:llhd_process_*") == both
+    assert deopted(text, "process:nobody") == {}
+
+
+def test_forked_processes_have_names_of_their_own() -> None:
+    every = deopted(FORKING, "all")
+    forks = {name: n for name, n in every.items() if name.startswith("fork_")}
+    assert forks
+    assert deopted(FORKING, "process:fork_*") == forks
+
+
+def test_every_nth_activation_and_the_first_one() -> None:
+    text = (EXAMPLES / "handshake.mlir").read_text()
+    total = sum(deopted(text, "all").values())
+    assert sum(deopted(text, "every:5").values()) == total // 5
+    assert sum(deopted(text, "once").values()) == 1
