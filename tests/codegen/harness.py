@@ -55,6 +55,7 @@ class Machine:
         self.faults: list[tuple[int, int]] = []
         self.services: dict[int, Callable[[int], int]] = {}
         self.live: set[int] = set()
+        self.forced: Callable[[int], bool] = lambda frame: False
         self.next_slot = 1
         self.link = SimpleLink(GUEST_LO, place_image=self._image, **link)
         self.wide = wt.Instance(self.store, _wide_module(), [self._env(i.name) for i in _wide_module().imports]).exports(self.store)
@@ -127,6 +128,8 @@ class Machine:
         if name == "resolve":
             # Nothing stands behind a bad function pointer here: the call faults.
             return wt.Func(self.store, wt.FuncType([i32, i64], [i32]), lambda site, ptr: 0)
+        if name == "forced":
+            return wt.Func(self.store, wt.FuncType([i32], [i32]), lambda frame: int(self.forced(frame)))
         return wt.Func(self.store, wt.FuncType([i32, i32], [i32]), lambda site, buf: self.services[site](buf))
 
     def load(self, *bodies: Body, optimise: bool = False) -> None:

@@ -256,6 +256,22 @@ def test_the_deopt_flag_is_polled_and_leaves_the_frame_alone() -> None:
     assert m.activate(c, frame) == STATUS_WAIT
 
 
+def test_the_host_is_asked_whether_a_frame_is_handed_over() -> None:
+    c = counter()
+    m = Machine(PAGES, ask_deopt=True)
+    m.load(c)
+    asked: list[int] = []
+
+    def forced(frame: int) -> bool:
+        asked.append(frame)
+        return len(asked) == 2
+
+    m.forced = forced
+    frame = m.new_frame(c, [2, bytes(200)])
+    assert [m.activate(c, frame) for _ in range(3)] == [STATUS_WAIT, STATUS_DEOPT, STATUS_WAIT]
+    assert asked == [frame] * 3
+
+
 def test_status_of_a_callee_is_handed_up() -> None:
     b = BodyBuilder("bad", "coroutine", ())
     b.set_block(b.new_block())
