@@ -62,6 +62,7 @@ class ProgramImpl:
         self.warnings: list[str] = []
         self.on_warning: Callable[[str], None] = self.warnings.append
         self.count_steps = False
+        self.analyses: dict[str, dict[Op, Any]] = {}
 
     # -- Program protocol ------------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wasmjit.sched.control import CB_CUR, CB_CUR_ID, CB_FS, CB_USER, NO_NET
 from wasmjit.sched.descriptors import C_REFS, P_COLD
-from wasmjit.sched.intrinsics import export, i32, i64, ld32, ld64, st32, st64, u32
+from wasmjit.sched.intrinsics import export, i32, i64, ld32, ld64, memset, st32, st64, u32
 from wasmjit.sched.kernel.apply import k_store_net_bits
 from wasmjit.sched.kernel.force import k_force_bits, k_release_bits
 from wasmjit.sched.kernel.heap import k_alloc0, k_free
@@ -14,6 +14,9 @@ from wasmjit.sched.kernel.wheel import k_drive_bits
 US_TRIGGERED = CB_USER  # table of triggered events: address, capacity (a power of two), entries ever used
 US_TRIGGERED_CAP = CB_USER + 4
 US_TRIGGERED_USED = CB_USER + 8
+US_SINK = CB_USER + 12  # memory of nobody, and its size
+US_SINK_SIZE = CB_USER + 36
+SINK_BYTES = 256
 T_SIZE = 16  # u32 address, u32 spare, u64 time + 1
 
 
@@ -53,6 +56,23 @@ def k_release_ref(ptr: i64, bit: i32, width: i32) -> None:
     high = u32(ptr >> 32)
     if high:
         k_release_bits(high - 1, u32(ptr), bit, width, 1)
+
+
+@export
+def k_sink(n: i32) -> i32:
+    """Address of n zero bytes of nobody: where a reference to an element that does not exist points."""
+    at = ld32(US_SINK)
+    if at == 0 or ld32(US_SINK_SIZE) < n:
+        size = n
+        if size < SINK_BYTES:
+            size = SINK_BYTES
+        at = k_alloc0(size)  # an old one stays: somebody may still point there
+        if at == 0:
+            return 0
+        st32(US_SINK, at)
+        st32(US_SINK_SIZE, size)
+    memset(at, 0, n)
+    return at
 
 
 def triggered_slot(table: i32, cap: i32, addr: i32, now: i64) -> i32:

@@ -52,6 +52,9 @@ class Unsupported(Exception):
 class Program(Protocol):
     """What lowering asks of the program as a whole (implemented by `wasmjit.elab`)."""
 
+    analyses: dict[str, dict[Op, Any]]
+    """What was found out of functions and modules, by the name of the question."""
+
     def site(self, op: Op | None, message: str) -> int:
         """A fault site: location and message, by number."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import Layout, layout
+from wasmjit.sem.lower.bounds import default_leaves
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.mir import A, I, Packing, Val
 
@@ -248,7 +249,15 @@ def _array_get(lw: Lowerer, op: Op) -> None:
     elem = layout(t.elem)  # type: ignore[attr-defined]
     img = lw.one(op.operands[0])
     idx = mem_index(lw, op, 1, t.size)  # type: ignore[attr-defined]
-    lw.set(op.results[0], [lw.x("aget", ty, img, idx, attr=(t.size, elem.size, o)) for ty, o in zip(elem.leaves, elem.offs, strict=True)])  # type: ignore[attr-defined]
+    out = [lw.x("aget", ty, img, idx, attr=(t.size, elem.size, o)) for ty, o in zip(elem.leaves, elem.offs, strict=True)]  # type: ignore[attr-defined]
+    if idx.const is None and idx.ty.mask >= t.size:  # type: ignore[attr-defined]
+        # A four-state element that does not exist is x (IEEE 1800 §7.4.5); `aget` gives zeros.
+        ok: Val | None = None
+        for n, default in enumerate(default_leaves(t.elem)):  # type: ignore[attr-defined]
+            if any(default) if isinstance(default, bytes) else default:
+                ok = ok or lw.x("icmp", I(1), idx, lw.const(idx.ty, t.size), attr="ult")  # type: ignore[attr-defined]
+                out[n] = lw.x("mux", out[n].ty, ok, out[n], lw.const(out[n].ty, default))
+    lw.set(op.results[0], out)
 
 
 @lowers("hw.array_inject")

@@ -8,6 +8,7 @@ from wasmjit.ir import Block, Op, Region, TimeAttr, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
+from wasmjit.sem.lower.bounds import defaults, reachable, uses_around
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.hw import field_range, mem_index
 from wasmjit.sem.lower.llvm import field_offset
@@ -37,7 +38,10 @@ def ref_of(lw: Lowerer, v: Value) -> Ref:
 
 def set_ref(lw: Lowerer, v: Value, ref: Ref) -> None:
     lw.extra.setdefault("refs", {})[v] = ref
-    lw.set(v, pointer(lw, ref))
+    ptr, bit = pointer(lw, ref)
+    if ref.valid is not None and isinstance(v.owner, Op) and isinstance(v.type, T.RefType) and v in uses_around(lw, v.owner).escaping:
+        ptr = reachable(lw, ptr, ref.valid, layout(v.type.elem).size)
+    lw.set(v, (ptr, bit))
 
 
 def parse_time(value: Any) -> tuple[int, int, int]:
@@ -102,7 +106,7 @@ def _prb(lw: Lowerer, op: Op) -> None:
     ref = ref_of(lw, op.operands[0])
     if ref.net is not None and lw.scope is not None:
         lw.scope.reads(ref.net)
-    lw.set(op.results[0], probe(lw, ref, lw.lay(op.results[0])))
+    lw.set(op.results[0], probe(lw, ref, lw.lay(op.results[0]), defaults(lw, op.results[0].type) if ref.valid is not None else ()))
 
 
 @lowers("llhd.drv")
@@ -134,10 +138,16 @@ def drive_signal(lw: Lowerer, op: Op, leaves: Leaves, time: tuple[Val, Val, Val]
     signal = op.group("signal")[0]
     lay = lw.lay(op.group("value")[0])
     ref = ref_of(lw, signal)
-    if "circt.release" in op.attrs:
-        force(lw, ref, lay, None)
-    elif "circt.force" in op.attrs:
-        force(lw, ref, lay, leaves)
+    if "circt.release" in op.attrs or "circt.force" in op.attrs:
+        done = None
+        if ref.valid is not None:
+            then, done = lw.new_block(), lw.new_block()
+            lw.b.terminate(mir.CondBr(ref.valid, then, (), done, ()))
+            lw.b.set_block(then)
+        force(lw, ref, lay, None if "circt.release" in op.attrs else leaves)
+        if done is not None:
+            lw.goto(done)
+            lw.b.set_block(done)
     else:
         drive(lw, ref, lay, leaves, time, driven_ranges(source, signal))
 
@@ -615,7 +625,7 @@ def _cast(lw: Lowerer, op: Op) -> None:
         raise Unsupported(op, "a conversion cast with several operands or results")
     src, dst = op.operands[0], op.results[0]
     if isinstance(src.type, T.RefType) and not isinstance(dst.type, T.RefType):
-        ptr, _ = pointer(lw, ref_of(lw, src))
+        ptr = lw.get(src)[0]
         lw.set(dst, lw.resize(ptr, lw.lay(dst).leaves[0]))
         return
     if isinstance(dst.type, T.RefType) and not isinstance(src.type, T.RefType):

@@ -10,7 +10,8 @@ from wasmjit.sem import mir
 from wasmjit.sem.dense import dense_elements
 from wasmjit.sem.layout import Layout, layout, leaf_slice
 from wasmjit.sem.lower.arith import CMPF, CMPI, bitcast
-from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
+from wasmjit.sem.lower.bounds import DYNAMIC_INDEX, in_range, loaded_defaults, of_dynamic_array, reachable, uses_around
+from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.func import call_named, call_pointer, signature_of, vtable_slot
 from wasmjit.sem.mir import BOOL, I32, I64, Val
 
@@ -34,7 +35,6 @@ _BINARY = {
     "fdiv": "fdiv",
     "frem": "frem",
 }
-DYNAMIC_INDEX = -(1 << 31)
 GUEST_LO_OFFSET = 148
 """Control block: first guest address (`sched.control.CB_GUEST_LO`)."""
 
@@ -397,7 +397,13 @@ def _gep(lw: Lowerer, op: Op) -> None:
             const += index * stride
         else:
             ptr = ptr_add(lw, ptr, lw.x("mul", I64, index, lw.i64(stride)) if stride != 1 else index)
-    lw.set(op.results[0], ptr_add(lw, ptr, const))
+    ptr = ptr_add(lw, ptr, const)
+    if len(op.operands) > 1 or of_dynamic_array(op.operands[0]):
+        if op.results[0] in uses_around(lw, op).escaping:
+            ok = in_range(lw, op.results[0])
+            if ok is not None:
+                ptr = reachable(lw, ptr, ok, layout(t).size)
+    lw.set(op.results[0], ptr)
 
 
 @lowers("llvm.load")
@@ -411,38 +417,25 @@ def _load(lw: Lowerer, op: Op) -> None:
         lowest = lw.x("ldt", I32, lw.i32(0), attr=GUEST_LO_OFFSET)
         ok = lw.x("icmp", BOOL, lw.x("extract", I32, ptr, attr=0), lowest, attr="uge")
         ptr = lw.x("mux", I64, ok, ptr, lw.x("zext", I64, lowest))
+    inside = in_range(lw, op.operands[0])
     if lw.extra.get("listens"):
         listen(lw, ptr)
         if ptr.const is None:
-            # Continuous logic is evaluated from the start, before anybody made the object it looks into: until then it reads zeros.
-            lw.set(op.results[0], load_or_zero(lw, ptr, lay, site))
+            # Continuous logic is evaluated from the start, before anybody made the object it looks into: until then it reads the default value.
+            made = lw.x("icmp", BOOL, lw.x("extract", I32, ptr, attr=0), lw.x("ldt", I32, lw.i32(0), attr=GUEST_LO_OFFSET), attr="uge")
+            default = tuple(lw.zero(ty) for ty in lay.leaves) if inside is None else loaded_defaults(lw, op)
+            lw.set(op.results[0], load_if(lw, made if inside is None else lw.x("and", BOOL, made, inside), ptr, lay, site, default))
             return
-    elif array_element(op.operands[0]):
-        lw.set(op.results[0], load_or_zero(lw, ptr, lay, site))
+    if inside is not None:
+        lw.set(op.results[0], load_if(lw, inside, ptr, lay, site, loaded_defaults(lw, op)))
         return
     lw.set(op.results[0], [lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True)])
 
 
-def array_element(address: Value) -> bool:
-    """Whether an address is that of an element of a dynamic array or queue (`{ptr, i64}`). An array without elements has no memory: reading one of
-    them gives the default value, and writing one does nothing (IEEE 1800 §7.4.5).
-    """
-    gep = address.owner
-    if not isinstance(gep, Op) or gep.name != "llvm.getelementptr" or len(gep.attrs["rawConstantIndices"]) != 1:
-        return False
-    data = gep.operands[0].owner
-    if not isinstance(data, Op) or data.name != "llvm.extractvalue" or list(data.attrs["position"]) != [0]:
-        return False
-    t = data.operands[0].type
-    return isinstance(t, T.LLVMStructType) and t.fields == (T.PtrType(), T.IntType(64))
-
-
-def load_or_zero(lw: Lowerer, ptr: Val, lay: Layout, site: int) -> list[Val]:
-    """Leaves behind a pointer; zeros behind a null one."""
-    lowest = lw.x("ldt", I32, lw.i32(0), attr=GUEST_LO_OFFSET)
+def load_if(lw: Lowerer, ok: Val, ptr: Val, lay: Layout, site: int, default: Leaves) -> list[Val]:
+    """Leaves behind a pointer if `ok`, else a default."""
     read, done = lw.new_block(), lw.new_block()
-    ok = lw.x("icmp", BOOL, lw.x("extract", I32, ptr, attr=0), lowest, attr="uge")
-    lw.b.terminate(mir.CondBr(ok, read, (), done, tuple(lw.zero(ty) for ty in lay.leaves)))
+    lw.b.terminate(mir.CondBr(ok, read, (), done, default))
     lw.b.set_block(read)
     lw.goto(done, tuple(lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True)))
     lw.b.set_block(done)
@@ -486,10 +479,10 @@ def _store(lw: Lowerer, op: Op) -> None:
     lay = lw.lay(op.operands[0])
     site = lw.site("store to an invalid address", op)
     done = None
-    if array_element(op.operands[1]):
+    inside = in_range(lw, op.operands[1])
+    if inside is not None:
         write, done = lw.new_block(), lw.new_block()
-        lowest = lw.x("ldt", I32, lw.i32(0), attr=GUEST_LO_OFFSET)
-        lw.b.terminate(mir.CondBr(lw.x("icmp", BOOL, lw.x("extract", I32, ptr, attr=0), lowest, attr="uge"), write, (), done, ()))
+        lw.b.terminate(mir.CondBr(inside, write, (), done, ()))
         lw.b.set_block(write)
     for leaf, off in zip(leaves, lay.offs, strict=True):
         lw.do("st", ptr, leaf, attr=(off, site))

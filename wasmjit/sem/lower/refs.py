@@ -37,7 +37,7 @@ class Ref:
     """A reference. `net`: the static net, or None when only `ptr` (I(64)) is known.
 
     off: constant byte offset from the net's storage; dyn: further dynamic offset (I(32)) or None; bit: bit offset (I(32)) or None for 0;
-    valid: I(1) that is 0 for an out-of-range element (probes read zero, drives do nothing), or None.
+    valid: I(1) that is 0 for an out-of-range element (probes read the default value, drives do nothing), or None.
     """
 
     net: NetRef | None
@@ -101,8 +101,8 @@ def split(lw: Lowerer, bit: Val, part: Callable[[Val], Leaves], whole: Callable[
     return joined
 
 
-def probe(lw: Lowerer, ref: Ref, lay: Layout) -> list[Val]:
-    """Current value behind a reference."""
+def probe(lw: Lowerer, ref: Ref, lay: Layout, default: Leaves = ()) -> list[Val]:
+    """Current value behind a reference. `default`: what an element that does not exist reads as; zeros if not given."""
 
     def part(offset: Val) -> Leaves:
         base, off = base_address(lw, ref)
@@ -126,7 +126,7 @@ def probe(lw: Lowerer, ref: Ref, lay: Layout) -> list[Val]:
     else:
         out = list(split(lw, ref.bit, part, whole))
     if ref.valid is not None:
-        out = [lw.x("mux", v.ty, ref.valid, v, lw.zero(v.ty)) for v in out]
+        out = [lw.x("mux", v.ty, ref.valid, v, d) for v, d in zip(out, default or [lw.zero(v.ty) for v in out], strict=True)]
     return out
 
 
