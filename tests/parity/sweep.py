@@ -26,8 +26,8 @@ from wasmjit.parity import Verdict, compare_runs
 
 T = TypeVar("T")
 VARIANTS = ("plain", "all", "every:7")
-LIMIT_FS = 1_000_000_000
-"""--max-time of a second try of designs that do not end."""
+LIMITS_FS = (1_000_000_000, 1_000_000, 10_000)
+"""--max-time of further tries of designs that do not end."""
 
 
 def one(case: Case, mode: str, folder: Path, timeout: float, extra: list[str]) -> int:
@@ -55,7 +55,7 @@ def parity(case: Case, root: Path, variants: list[str], timeout: float, extra: l
 
     first = run("interpret", base / "interpret", [])
     out: dict[str, Verdict] = {}
-    for v in variants:
+    for v in variants if first >= 0 else ():
         folder = root / v.replace(":", "_")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "interpret").symlink_to(base / "interpret")
@@ -65,8 +65,8 @@ def parity(case: Case, root: Path, variants: list[str], timeout: float, extra: l
 
 
 def late(verdicts: dict[str, Verdict]) -> bool:
-    """Whether a run was killed or stopped at its wall-clock limit."""
-    return any(r["exit_code"] < 0 for v in verdicts.values() for r in v.runs.values())
+    """Whether a run was killed."""
+    return not verdicts or any(r["exit_code"] < 0 for v in verdicts.values() for r in v.runs.values())
 
 
 def sweep_parity(todo: list[Case], a: argparse.Namespace, root: Path) -> int:
@@ -76,20 +76,23 @@ def sweep_parity(todo: list[Case], a: argparse.Namespace, root: Path) -> int:
     unfinished: list[str] = []
     codes: Counter[int] = Counter()
 
-    def work(case: Case) -> tuple[Case, dict[str, Verdict], bool]:
+    def work(case: Case) -> tuple[Case, dict[str, Verdict], int]:
         place = root / case.name.replace("/", "__").replace("#", "_")
         verdicts = parity(case, place, variants, a.timeout, [])
-        again = late(verdicts)
-        if again:
+        again = 0
+        for limit in LIMITS_FS:
+            if not late(verdicts):
+                break
+            again = limit
             shutil.rmtree(place)
-            verdicts = parity(case, place, variants, a.timeout, [f"--max-time={LIMIT_FS}"])
+            verdicts = parity(case, place, variants, a.timeout, [f"--max-time={limit}"])
         if all(v.equal for v in verdicts.values()) and a.keep is None:
             shutil.rmtree(place)
         return case, verdicts, again
 
     for case, verdicts, again in done(work, todo, a.jobs):
         if again:
-            unfinished.append(case.name)
+            unfinished.append(f"{case.name}, cut at {again} fs")
         for name, v in verdicts.items():
             runs += 1
             codes.update(r["exit_code"] for r in v.runs.values())
@@ -98,7 +101,7 @@ def sweep_parity(todo: list[Case], a: argparse.Namespace, root: Path) -> int:
             if not v.equal:
                 bad.append(f"{case.name} {name}")
                 print(f"{case.name} [{name}] " + "\n".join(v.lines(6)), flush=True)
-    print(f"{len(todo)} cases, {runs} comparisons, {signals} signals and {changes} value changes compared, {len(bad)} differences; {len(unfinished)} cut at {LIMIT_FS} fs")
+    print(f"{len(todo)} cases, {runs} comparisons, {signals} signals and {changes} value changes compared, {len(bad)} differences; {len(unfinished)} cut")
     print("  exit statuses: " + ", ".join(f"{code}: {n}" for code, n in sorted(codes.items())))
     for name in unfinished:
         print(f"  no end of its own: {name}")
@@ -117,8 +120,10 @@ def sweep_strict(todo: list[Case], a: argparse.Namespace, root: Path) -> int:
         place = root / case.name.replace("/", "__").replace("#", "_")
         strict = ["--jit-fail-on-deopt", "--jit-hot-threshold=1"]
         code = one(case, "compile", place / "r", a.timeout, strict)
-        if code < 0:
-            code = one(case, "compile", place / "r", a.timeout, [*strict, f"--max-time={LIMIT_FS}"])
+        for limit in LIMITS_FS:
+            if code >= 0:
+                break
+            code = one(case, "compile", place / "r", a.timeout, [*strict, f"--max-time={limit}"])
         report = place / "r" / "report.json"
         jit = json.loads(report.read_text())["jit"] if report.exists() else {}
         rows = [f"{d['reason']} {d.get('detail', '')}" for d in jit.get("jit_deopt_processes", [])]

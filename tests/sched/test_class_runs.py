@@ -366,3 +366,33 @@ hw.module @top() {
 def test_elements_of_an_array_without_elements_read_as_zero(mode: str, count: int, data: str, answer: str) -> None:
     text = ELEMENT.replace("COUNT", str(count)).replace("%data = DATA", f"%size = llvm.mlir.constant(16 : i64) : i64\n    %data = {data}")
     assert run(text, mode=mode).out == answer + "\n"
+
+
+LATE = """
+module {
+func.func private @later(%p: !llvm.ptr) -> i32 {
+  %one = arith.constant 1 : i32
+  %bad = arith.addi %one, %one : %one
+  return %one : i32
+}
+llvm.mlir.global internal @table(#llvm.zero) {addr_space = 0 : i32, circt.vtable_entries = [[0, @later]]} : !llvm.array<1 x ptr>
+hw.module @top() {
+  %null = llvm.mlir.zero : !llvm.ptr
+  llhd.process {
+    %t = llvm.mlir.addressof @table : !llvm.ptr
+    %f = llvm.load %t : !llvm.ptr -> !llvm.ptr
+    %fn = builtin.unrealized_conversion_cast %f : !llvm.ptr to (!llvm.ptr) -> i32
+    %r = func.call_indirect %fn(%null) : (!llvm.ptr) -> i32
+    llhd.halt
+  }
+  hw.output
+}
+}
+"""
+
+
+@MODES
+def test_a_body_that_is_not_valid_is_found_when_it_is_needed(mode: str) -> None:
+    result = run(LATE, mode=mode)
+    assert result.outcome.exit_code == 2
+    assert any("expected a type" in line for line in result.lines)

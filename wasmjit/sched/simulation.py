@@ -13,7 +13,7 @@ from wasmjit.elab.definition import Definition
 from wasmjit.elab.design import Elaborated, Process, default_tops
 from wasmjit.elab.program import ProgramImpl
 from wasmjit.interp.compiler import lazy
-from wasmjit.ir import Dense, Design, Op
+from wasmjit.ir import Dense, Design, IRError, Op
 from wasmjit.report.telemetry import Telemetry
 from wasmjit.runtime.cache import Cache, open_cache
 from wasmjit.runtime.engine import Engine
@@ -189,6 +189,8 @@ class Simulation:
             self.loop()
         except WasmTrap as e:
             self.trapped(e)
+        except IRError as e:
+            self.invalid(e)
         finally:
             self.runtime.flush()
             out.run_wall_ms = (time.perf_counter() - t0) * 1e3
@@ -383,6 +385,14 @@ class Simulation:
         where = f"{location}: " if location else ""
         self.say(f"Error: {where}{message} (process {self.process_name()}, time {self.view.u64(cb.CB_FS)} fs)")
         self.kernel.call["k_fault"](0, addr & FOREVER)
+
+    def invalid(self, e: IRError) -> None:
+        """The text of a body, which is read when it is first needed, is not valid."""
+        self.outcome.faulted = True
+        self.outcome.exit_code = 2
+        self.outcome.reason = "fault"
+        self.runtime.flush()
+        self.stderr(str(e))
 
     def record_unsupported(self, e: Unsupported) -> None:
         location = str(e.op.source_loc or e.op.loc) if e.op is not None else ""
