@@ -1,7 +1,7 @@
 // Draws the waveform canvas: axis, rows, cursor, markers. One pass per frame over what the window shows, nothing else.
 import { css, formatTime, timeTicks, upperBound } from '../util.js';
 import { COLOURS } from './model.js';
-import { DENSE_X, bitOf, format, isDense, stateOf } from './values.js';
+import { DENSE_X, bitOf, format, stateOf } from './values.js';
 
 export const AXIS = 30;
 const FONT = '12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
@@ -170,6 +170,28 @@ class DenseBars {
   }
 }
 
+const RUN = 24;
+
+/** Neighbours too narrow to be told apart become one bar, at most RUN px long; its strength is the mean of theirs. */
+class NarrowRuns {
+  constructor(bars, top, bottom) { Object.assign(this, { bars, top, bottom, x0: 0, x1: -1, weight: 0, unknown: false }); }
+
+  /** `code` as the server sends it, 0 for a single value. */
+  add(x0, x1, code, unknown) {
+    if (this.x1 < x0 - 0.01 || unknown !== this.unknown || x1 - this.x0 > RUN) {
+      this.flush();
+      Object.assign(this, { x0, weight: 0, unknown });
+    }
+    this.weight += code * (x1 - x0);
+    this.x1 = x1;
+  }
+
+  flush() {
+    if (this.x1 >= this.x0) this.bars.add(Math.max(1, Math.round(this.weight / Math.max(0.01, this.x1 - this.x0))) + (this.unknown ? DENSE_X : 0), this.x0, this.x1, this.top, this.bottom);
+    this.x1 = this.x0 - 1;
+  }
+}
+
 function drawBit(context, times, values, top, height, view, theme, colour) {
   const high = Math.round(top + Math.max(3, height * 0.2)) + 0.5;
   const low = Math.round(top + height - Math.max(4, height * 0.2)) + 0.5;
@@ -178,14 +200,23 @@ function drawBit(context, times, values, top, height, view, theme, colour) {
   const unknown = new Path2D();
   const floating = new Path2D();
   const bars = new DenseBars();
+  const runs = new NarrowRuns(bars, high, low);
   let before = null; // y of the value to the left
-  for (let i = startIndex(times, view.t0); i < times.length; i += 1) {
-    const x0 = Math.max(-2, view.x(times[i]));
+  const begin = startIndex(times, view.t0);
+  let next = view.x(times[begin]);
+  for (let i = begin; i < times.length; i += 1) {
+    const x0 = Math.max(-2, next);
     if (x0 > view.width) break;
-    const x1 = i + 1 < times.length ? Math.min(view.width + 2, view.x(times[i + 1])) : view.width + 2;
+    next = i + 1 < times.length ? view.x(times[i + 1]) : view.width + 2;
+    const x1 = Math.min(view.width + 2, next);
     const value = values[i];
-    if (isDense(value)) {
-      bars.add(value, x0, x1, high, low);
+    if (typeof value === 'number') {
+      runs.add(x0, x1, value % DENSE_X, value >= DENSE_X);
+      before = null;
+      continue;
+    }
+    if (x1 - x0 < 2 && (runs.x1 >= x0 - 0.01 || (i + 1 < times.length && i + 2 < times.length && view.x(times[i + 2]) - next < 2))) {
+      runs.add(x0, x1, 0, value === 'x');
       before = null;
       continue;
     }
@@ -200,6 +231,7 @@ function drawBit(context, times, values, top, height, view, theme, colour) {
     path.lineTo(x1, y);
     before = y;
   }
+  runs.flush();
   bars.draw(context, theme);
   context.lineWidth = 1.25;
   context.strokeStyle = colour;
@@ -223,17 +255,24 @@ function drawBus(context, data, row, top, height, view, theme, colour) {
   const texts = [];
   const bars = new DenseBars();
   const { t: times, v: values } = data;
-  for (let i = startIndex(times, view.t0); i < times.length; i += 1) {
-    const raw0 = view.x(times[i]);
-    if (raw0 > view.width) break;
-    const x0 = Math.max(-4, raw0);
-    const x1 = i + 1 < times.length ? Math.min(view.width + 4, view.x(times[i + 1])) : view.width + 4;
+  const runs = new NarrowRuns(bars, high, low);
+  const begin = startIndex(times, view.t0);
+  let next = view.x(times[begin]);
+  for (let i = begin; i < times.length; i += 1) {
+    if (next > view.width) break;
+    const x0 = Math.max(-4, next);
+    next = i + 1 < times.length ? view.x(times[i + 1]) : view.width + 4;
+    const x1 = Math.min(view.width + 4, next);
     const value = values[i];
-    if (isDense(value)) {
-      bars.add(value, x0, x1, high, low);
+    if (typeof value === 'number') {
+      runs.add(x0, x1, value % DENSE_X, value >= DENSE_X);
       continue;
     }
     const state = row.kind === 'bits' ? stateOf(value) : '';
+    if (x1 - x0 < 4 && state !== 'z' && (runs.x1 >= x0 - 0.01 || (i + 2 < times.length && view.x(times[i + 2]) - next < 4))) {
+      runs.add(x0, x1, 0, state === 'x');
+      continue;
+    }
     const path = paths[state];
     const slant = Math.min(3, (x1 - x0) / 2);
     path.moveTo(x0, middle);
@@ -245,6 +284,7 @@ function drawBus(context, data, row, top, height, view, theme, colour) {
     path.closePath();
     if (x1 - x0 > charWidth + 8) texts.push([value, x0, x1, state]);
   }
+  runs.flush();
   bars.draw(context, theme);
   for (const [state, path] of Object.entries(paths)) {
     const stroke = state === 'x' ? theme.x : state === 'z' ? theme.z : colour;
