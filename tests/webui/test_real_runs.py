@@ -26,7 +26,7 @@ def record(server: Any, design: Path, *options: str) -> str:
 
 @pytest.fixture(scope="module")
 def pico(server: Any, shared: Path) -> str:
-    return record(server, shared / "designs" / "picorv32_ez.mlir", "--mode=compile", "--force-deopt", "every:50")
+    return record(server, shared / "designs" / "picorv32_ez.mlir", "--mode=compile", "--force-deopt", "every:7")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,99 @@ def test_forced_deopts_of_a_processor_are_shown_with_their_source_and_frame(page
         assert first["frame"][0]["value"] in page.text("frame")
 
 
+def test_the_wasm_of_a_forced_deopt_is_the_code_of_its_process(page: Any, pico: str) -> None:
+    record = next(d for d in json.loads((page.server.runs / pico / "report.json").read_text())["deopts"] if d["resume_point"] != "entry")
+    page.open(f"run/{pico}/deopts", "lanes-canvas")
+    page.css("[data-testid=records] tbody tr")[0].click()
+    page.find("detail")
+    page.js("location.hash = arguments[0]", f"#/run/{pico}/deopts?d={seq_of(page, pico, record)}")
+    page.expect_text("resume", record["resume_point"])
+    page.css("[data-testid=code-side] button")[1].click()
+    text = page.expect_text("wat", f"(func ${record['definition']} ")
+    assert "call $k.k_wait" in text and "i32.const 2" in text
+    page.click("wat-save")
+    assert page.downloaded(".wat").read_text().count("(func ") == 1
+
+
+def seq_of(page: Any, run: str, record: dict[str, Any]) -> int:
+    """Number of a record of the report in the dashboard."""
+    found = page.js(
+        "return fetch(`/api/runs/${arguments[0]}/deopts?process_id=${arguments[1]}&begin=${arguments[2]}&end=${arguments[2]}`).then(r => r.json()).then(b => b.deopts[0].seq)",
+        run, record["process_id"], record["sim_time_fs"],
+    )
+    return int(found)
+
+
+def test_ranges_axes_processes_and_causes_of_a_processor_narrow_every_panel(page: Any, pico: str) -> None:
+    report = json.loads((page.server.runs / pico / "report.json").read_text())
+    page.open(f"run/{pico}/deopts", "lanes-canvas")
+
+    def count() -> int:
+        return int(page.text("record-count").split(",")[0].replace("\u202f", ""))
+
+    whole = count()
+    assert whole == len(report["deopts"])
+    names = page.js("return [...document.querySelectorAll('.lane-names .lane .name')].map(e => e.textContent)")
+    lost = sorted((p for p in report["processes"] if p["lost_ns"]), key=lambda p: -p["lost_ns"])
+    assert names[: len(lost)] == [p["process_name"] for p in lost]
+    width = page.js("return document.querySelector('[data-testid=lanes-canvas]').clientWidth")
+    page.drag("lanes-canvas", (width * 0.25, 60), (width * 0.5, 60))
+    page.until(lambda: 0 < count() < whole)
+    end = report["final_time_fs"]
+    inside = sum(0.24 * end <= d["sim_time_fs"] <= 0.51 * end for d in report["deopts"])
+    assert abs(count() - inside) < inside / 10
+    part = count()
+    page.css("[data-testid=axis] button")[1].click()
+    page.until(lambda: "ms" in page.css("[data-testid=crumbs] .crumb")[1].text or " s" in page.css("[data-testid=crumbs] .crumb")[1].text)
+    assert abs(count() - part) <= max(2, part // 50)
+    page.find(f'.lane[data-process="{lost[0]["process_id"]}"]').click()
+    page.until(lambda: 0 < count() < part)
+    page.css("[data-testid=crumbs] .crumb")[0].click()
+    page.until(lambda: count() == whole)
+    for curve in ("curve-counts", "curve-tiers"):
+        assert len(page.colours(curve)) > 3
+    page.click("more-records")
+    page.until(lambda: len(page.css("[data-testid=records] tbody tr")) > 200)
+
+
+def test_every_deopt_of_a_processor_is_on_the_lane_above_the_waves(page: Any, pico: str) -> None:
+    total = json.loads((page.server.runs / pico / "report.json").read_text())["jit"]["jit_deopts_total"]
+    page.open(f"run/{pico}/waves", "jit-lane")
+    assert total > 1000 and page.text("lane-deopts").replace("\u202f", "") == f"{total} deopts"
+    # Ports and elements of arrays are driven by what drives the net behind them.
+    for path, driver in (("testbench.memory[0]", "llhd_process_4"), ("testbench.clk", "llhd_process_0"), ("testbench.mem_valid", "picorv32.")):
+        found = page.js("return fetch(`/api/runs/${arguments[0]}/driver?t=2000000000&signal=${encodeURIComponent(arguments[1])}`).then(r => r.json())", pico, path)
+        assert found["drivers"][0]["process"].startswith(driver), found
+
+
+def test_the_burn_down_counts_the_deopts_of_real_runs(page: Any, pico: str) -> None:
+    total = json.loads((page.server.runs / pico / "report.json").read_text())["jit"]["jit_deopts_total"]
+    page.open("burndown?by=run&design=picorv32_ez", "burndown-causes")
+    row = next(row for row in page.css("[data-testid=burndown-causes] tbody tr") if "forced" in row.text.split() and "guard_failed" in row.text)
+    assert int(row.text.split()[0].replace("\u202f", "")) >= total and "open" in row.text
+    assert "llhd_process" in row.text
+
+
+def test_a_design_is_started_from_the_page_and_shown_while_it_runs(page: Any, shared: Path) -> None:
+    designs = page.server.runs.parent / "designs"
+    design = designs / "live.mlir"
+    design.write_text((shared / "designs" / "picorv32_ez.mlir").read_text())
+    try:
+        page.expect_text("live", "live")
+        page.click("launch")
+        page.find("launch-design").find_element("css selector", "option[value='live.mlir']").click()
+        page.click("launch-go")
+        page.expect_text("toast", "Started")
+        row = page.until(lambda: next((r for r in page.css("[data-testid=runs] tbody tr") if r.text.startswith("live")), None), "the run never appears")
+        name = row.get_attribute("data-run")
+        page.until(lambda: "pass" in page.text(f'[data-run="{name}"]'), "the run never ends")
+        assert "11 µs" in page.text(f'[data-run="{name}"]')
+        page.find(f'[data-run="{name}"] a').click()
+        page.find("lanes-canvas")
+    finally:
+        design.unlink()
+
+
 def test_the_deopt_lane_the_waves_and_the_log_of_a_processor_share_their_time(page: Any, pico: str) -> None:
     page.open(f"run/{pico}/waves", "wave-canvas")
     page.until(lambda: page.js("return wasmjit.controller.sources[0].rows.size") > 3)
@@ -90,6 +183,25 @@ def test_both_modes_of_sha256_are_equal_but_for_an_injected_difference(page: Any
     page.expect_text("diff-summary", "1 of")
     assert "e_reg" in page.text("[data-testid=difflist] button")
     assert page.js("return wasmjit.controller.model.cursor") == time
-    page.expect_text("driver", "driven by")
+    driver = page.expect_text("driver", "driven by")
+    assert "sha256_core.commit0" in driver and "compile" in driver
     page.click("diff-next")
     page.expect_text("toast", "No next difference")
+
+
+def test_a_wrong_constant_in_the_design_is_found_at_its_first_use(page: Any, sha: tuple[str, str], shared: Path, tmp_path: Path) -> None:
+    text = (shared / "designs" / "sha256.mlir").read_text()
+    assert text.count("[1899447441 : i32, 0 : i32]") == 1
+    wrong = tmp_path / "sha256.mlir"
+    wrong.write_text(text.replace("[1899447441 : i32, 0 : i32]", "[1899447440 : i32, 0 : i32]"))
+    page.open(f"compare/{sha[0]}/{record(page.server, wrong)}", "wave-canvas")
+    first = page.text("[data-testid=difflist] button")
+    starts = page.js("return wasmjit.controller.comparison.differing.map(r => r.first)")
+    assert starts == sorted(starts) and page.js("return wasmjit.controller.model.cursor") == starts[0] > 0
+    assert any(row["signal"].endswith("k_data") and row["first"] == starts[0] for row in page.js("return wasmjit.controller.comparison.differing.map(r => ({signal: r.signal, first: r.first}))"))
+    assert "A " in first and "B " in first
+    page.expect_text("driver", "driven by")
+    page.click("diff-next")
+    page.until(lambda: page.js("return wasmjit.controller.model.cursor") > starts[0])
+    shown = page.js("const m = wasmjit.controller.model; return m.signals().map(r => m.nameOf(r))")
+    assert len(set(shown)) == len(shown)
