@@ -115,7 +115,12 @@ def serve(
     settings = Settings(Path(runs_dir), host, port, token, Path(designs_dir) if designs_dir is not None else None)
     app = create_app(settings)
     shown = f"[{host}]" if ":" in host else host
-    sys.stderr.write(f"[wasmjit] dashboard at http://{shown}:{port}/{f'?token={token}' if token else ''}\n")
+    address = f"http://{shown}:{port}/{f'?token={token}' if token else ''}"
+    sys.stderr.write(f"[wasmjit] dashboard at {address}\n")
+    newest, _ = app.state.context.store.runs(sort="created", limit=50)
+    deopted = next((run for run in newest if run["deopts_total"]), None)
+    if deopted is not None:
+        sys.stderr.write(f"[wasmjit] why {deopted['design']} left compiled code, newest run: {address}#/run/{deopted['id']}/deopts?d=0\n")
     if not is_loopback(host):
         sys.stderr.write("[wasmjit] Warning: reachable from the network; whoever has the token can read, delete and start runs\n")
     with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it

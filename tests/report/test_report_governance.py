@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from wasmjit import cli_report
 from wasmjit.report.allow import AllowListError, DeoptRow, parse_allow_list
 from wasmjit.report.json_report import ReportData, build_report, write_report
+from wasmjit.report.record import CodeModule, RunRecorder
+from wasmjit.report.summary import collect_reports
 from wasmjit.report.telemetry import DeoptRecord, Telemetry
 
 ROWS_A = [
@@ -143,3 +145,15 @@ def test_an_exact_rule_accepts_the_token_it_spells(process: str, reason: str, de
     for token in row.tokens():
         assert parse_allow_list(f"exact:{token}").allows(row)
         assert parse_allow_list(f"prefix:{token[:-1]}").allows(row) or token[:-1].endswith(":")
+
+
+def test_of_recorded_runs_only_the_reports_are_read(tmp_path: Path) -> None:
+    record = RunRecorder(tmp_path / "runs", design="a.mlir", mode="compile")
+    record.code([CodeModule(b"\0asm", ("p",), 0, 0)])
+    record.progress(time_fs=1, wall_ms=1, force=True)
+    record.finish({"exit_code": 0, "jit": {"jit_deopt_processes": [{"process_id": 1, "process_name": "p", "reason": "guard_failed", "detail": "forced"}]}})
+    (record.directory / ".waves").mkdir()
+    (record.directory / ".waves" / "meta.json").write_text("{}")
+    (tmp_path / "other.json").write_text('{"jit": {}}')
+    found = collect_reports([str(tmp_path)])
+    assert sorted(path.name for path in found) == ["other.json", "report.json"]

@@ -1,10 +1,13 @@
-"""Make the pictures of docs/screenshots: `python tests/webui/screenshots.py [OUT] [--all]`.
+"""Make the pictures of docs/screenshots: `python tests/webui/screenshots.py [OUT] [--all] [NAME...]`.
 
-`--all` makes every page in both themes at 1280 and 1920 wide, to be looked at; without it the small set that the documentation shows.
+Runs of the simulator on the designs of ../shared, and the written runs of `synthetic` where a history of many commits is wanted. `--all` makes every page in
+both themes at 1280 and 1920 wide, to be looked at; without it the small set that the documentation shows. NAMEs restrict it to pages.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -23,6 +26,26 @@ from wasmjit_api.main import create_app, make_server
 
 PORT = 8799
 SIZES = {1280: 800, 1920: 1080}
+
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "designs"
+
+
+def record_runs(runs: Path, designs: Path) -> dict[str, str]:
+    """Ids of: picorv32 with forced deopts, sha256 in interpret mode, and in compile mode with one wrong round constant."""
+    designs.mkdir()
+    text = (SHARED / "sha256.mlir").read_text()
+    (designs / "sha256.mlir").write_text(text.replace("[1899447441 : i32, 0 : i32]", "[1899447440 : i32, 0 : i32]"))
+    jobs = {
+        "pico": (SHARED / "picorv32_ez.mlir", "--force-deopt", "every:7"), "sha_interpret": (SHARED / "sha256.mlir", "--mode=interpret"), "sha_compile": (designs / "sha256.mlir", "--mode=compile"),
+    }
+    ids = {}
+    for n, (role, (design, *options)) in enumerate(jobs.items()):
+        ids[role] = f"20261101-12000{n}-{design.stem}-{'interpret' if 'interpret' in role else 'compile'}"
+        subprocess.run(
+            [sys.executable, "-m", "wasmjit", "run", str(design), "--record", str(runs), "-q", *options], env={**os.environ, "WASMJIT_RUN_ID": ids[role]}, stdout=subprocess.DEVNULL, check=True,
+        )
+    return ids
 
 
 def settle(page: Page) -> None:
@@ -46,11 +69,11 @@ def scenes(page: Page, ids: dict[str, str]) -> dict[str, Any]:
 
     pick = "document.querySelector('[data-run=\"%s\"] input').click();"
     busy = (
-        "const c = wasmjit.controller, m = c.model; c.model.rows = []; m.rowsChanged();"
-        "for (const p of ['tb.clk','tb.init','tb.ready','tb.bus_z','tb.digest','tb.dut.t_ctr_reg','tb.dut.a_reg','tb.dut.e_reg','tb.power']) c.addVariable(c.tree.byPath.get(p));"
-        "const by = p => m.signals().find(r => r.path === p).id; m.update([by('tb.power')], {analog: 'step'}); m.update([by('tb.dut.a_reg')], {analog: 'linear'});"
-        "m.update([by('tb.bus_z')], {open: true}); m.selected = new Set([by('tb.init'), by('tb.ready')]); m.group('handshake');"
-        "m.setView(650e6, 760e6); m.setMarker(1, 683e6); m.setCursor(710e6); m.select(by('tb.dut.e_reg'));"
+        "const c = wasmjit.controller, m = c.model; m.rows = []; m.rowsChanged();"
+        "for (const p of ['tb.clk','tb.next','tb.ready','tb.dut.t_ctr_reg','tb.digest','tb.dut.a_reg','tb.dut.e_reg','tb.block','tb.dut.w_data']) c.addVariable(c.tree.byPath.get(p));"
+        "const by = p => m.signals().find(r => r.path === p).id; m.update([by('tb.dut.t_ctr_reg')], {analog: 'step'}); m.update([by('tb.dut.w_data')], {radix: 'unsigned'});"
+        "m.selected = new Set([by('tb.next'), by('tb.ready')]); m.group('handshake');"
+        "m.setView(0, 2.0e8); m.setMarker(1, 75e6); m.setCursor(145e6); m.select(by('tb.dut.e_reg'));"
     )
     pico, a, b = ids["pico"], ids["sha_interpret"], ids["sha_compile"]
     return {
@@ -58,7 +81,9 @@ def scenes(page: Page, ids: dict[str, str]) -> dict[str, Any]:
         "runs-empty": go("runs?q=nothing"),
         "launch": go("runs", "document.querySelector('[data-testid=launch]').click()"),
         "deopts": go(f"run/{pico}/deopts"),
-        "deopt-detail": go(f"run/{pico}/deopts?d=7"),
+        "deopt-detail": go(f"run/{pico}/deopts?d=700"),
+        "deopt-wasm": go(f"run/{pico}/deopts?d=700", "document.querySelectorAll('[data-testid=code-side] button')[1].click()"),
+        "deopts-range": go(f"run/{pico}/deopts?t0=2000000000&t1=2400000000", "document.querySelectorAll('[data-testid=axis] button')[1].click()"),
         "deopts-bottom": go(f"run/{pico}/deopts", "document.querySelector('.deopts').scrollTop = 1e6"),
         "deopts-none": go(f"run/{a}/deopts", "document.querySelector('.deopts').scrollTop = 1e6"),
         "waves": go(f"run/{b}/waves", busy),
@@ -74,22 +99,20 @@ def scenes(page: Page, ids: dict[str, str]) -> dict[str, Any]:
 
 
 DOCUMENTED = [
-    ("runs", 1280, "light"), ("deopts", 1280, "light"), ("deopts", 1920, "dark"), ("deopt-detail", 1280, "light"), ("deopt-detail", 1920, "dark"), ("waves", 1280, "light"),
-    ("waves", 1920, "dark"), ("compare", 1280, "light"), ("compare", 1920, "dark"), ("burndown", 1280, "light"), ("waves-log", 1280, "dark"),
-    ("runs", 1920, "dark"), ("burndown", 1920, "dark"), ("palette", 1280, "dark"), ("runs-empty", 1280, "light"), ("aborted", 1280, "dark"), ("log", 1280, "light"),
+    ("runs", 1280, "light"), ("deopts", 1280, "light"), ("deopts", 1920, "dark"), ("deopt-detail", 1280, "light"), ("deopt-wasm", 1280, "dark"), ("waves", 1280, "light"),
+    ("compare", 1280, "light"), ("compare", 1920, "dark"), ("burndown", 1280, "light"), ("palette", 1280, "dark"), ("runs-empty", 1280, "light"),
 ]
 
 
 def main(arguments: list[str]) -> None:
     everything = "--all" in arguments
-    names = [word for word in arguments if not word.startswith("--")]
-    out = Path(names[0] if names else "docs/screenshots")
+    folder, *only = [word for word in arguments if not word.startswith("--")] or ["docs/screenshots"]
+    out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(prefix="wasmjit-shots-"))
     ids = synthetic.make_runs(root / "runs")
     (root / "runs" / "allow.txt").write_text("prefix:reason:interpreter\n")
-    (root / "designs").mkdir()
-    (root / "designs" / "sha256.mlir").write_text(synthetic.MLIR)
+    ids.update(record_runs(root / "runs", root / "designs"))
     app = create_app(Settings(root / "runs", port=PORT, designs_dir=root / "designs"))
     server = make_server(app, "127.0.0.1", PORT)
     threading.Thread(target=server.run, daemon=True).start()
@@ -103,6 +126,8 @@ def main(arguments: list[str]) -> None:
     made = scenes(page, ids)
     wanted = [(name, width, theme) for theme in ("light", "dark") for width in SIZES for name in made] if everything else DOCUMENTED
     for name, width, theme in wanted:
+        if only and name not in only:
+            continue
         page.size(width, SIZES[width])
         page.js("localStorage.clear(); localStorage.setItem('wasmjit.theme', JSON.stringify(arguments[0]))", theme)
         made[name]()

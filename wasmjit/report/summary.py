@@ -40,7 +40,7 @@ def collect_reports(inputs: Iterable[str], pattern: str = "*.json") -> list[Path
     for name in inputs:
         path = Path(name)
         if path.is_dir():
-            found.update(p.resolve() for p in path.rglob(pattern) if p.is_file())
+            found.update(p.resolve() for p in path.rglob(pattern) if p.is_file() and not beside_report(p, path))
         elif path.exists():
             found.add(path.resolve())
         else:
@@ -48,6 +48,16 @@ def collect_reports(inputs: Iterable[str], pattern: str = "*.json") -> list[Path
     if not found:
         raise ReportError("no JIT report JSON files found")
     return sorted(found)
+
+
+def beside_report(path: Path, root: Path) -> bool:
+    """Whether a file below `root` belongs to a recorded run (`wasmjit run --record`) without being its report."""
+    for folder in path.parents:
+        if (folder / "run.json").is_file():
+            return path != folder / "report.json"
+        if folder == root:
+            break
+    return False
 
 
 def read_report(path: Path) -> dict[str, Any]:

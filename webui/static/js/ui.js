@@ -10,7 +10,8 @@ export const REASONS = ['guard_failed', 'unsupported_operation', 'missing_thunk'
 export const reasonColour = reason => `var(--reason-${Math.max(0, REASONS.indexOf(reason) < 0 ? 4 : REASONS.indexOf(reason))})`;
 
 export function TierBar({ mix }) {
-  const parts = Object.entries(mix || {}).filter(([, share]) => share > 0);
+  const order = ['interpret', 'compile', 'optimise'];
+  const parts = Object.entries(mix || {}).filter(([, share]) => share > 0).sort((a, b) => order.indexOf(a[0]) - order.indexOf(b[0]));
   if (!parts.length) return html`<span class="dim">–</span>`;
   const text = parts.map(([tier, share]) => `${tier} ${(share * 100).toFixed(0)} %`).join(' · ');
   return html`<span class="tierbar" title=${text} role="img" aria-label=${text}>

@@ -56,7 +56,10 @@ export function ticks(begin, end, width, format, spacing = 110) {
   return out;
 }
 
-export const axisTime = end => (value, step) => formatTime(value, Math.max(0, Math.ceil(-Math.log10(step / unitFor(end)[1]) - 1e-9)), end);
+/** Decimals that tell values `step` apart in a unit of `scale`. */
+const decimals = (step, scale) => Math.min(15, Math.max(0, Math.ceil(-Math.log10(step / scale) - 1e-9)));
+
+export const axisTime = end => (value, step) => formatTime(value, decimals(step, unitFor(end)[1]), end);
 /** Ticks of a time axis. Far from zero and zoomed in, labels are distances from the first tick, which alone says the whole time. */
 export function timeTicks(begin, end, width, spacing = 110) {
   const reach = Math.max(Math.abs(begin), Math.abs(end));
@@ -67,7 +70,11 @@ export function timeTicks(begin, end, width, spacing = 110) {
   return marks.map((mark, n) => ({ ...mark, label: n ? `+${formatTime(n * step, 3)}` : formatTime(base, 12) }));
 }
 
-export const axisNs = value => formatNs(value, 1);
+/** Wall time (ns) exact enough to tell values `step` apart. */
+export const axisNs = (value, step = 0) => formatNs(value, step ? decimals(step, [1e9, 1e6, 1e3].find(scale => Math.abs(value) >= scale) || 1) : 1);
+
+/** The same for both axes: simulation time (fs) with the unit of `end`, or wall time. */
+export const preciseTime = (axis, value, step, end) => (axis === 'sim' ? formatTime(value, decimals(step, unitFor(end)[1]), end) : axisNs(value, step));
 
 export function debounce(call, ms) {
   let timer = 0;

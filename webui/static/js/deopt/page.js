@@ -4,7 +4,7 @@ import { Chart, ChartLegend } from './chart.js';
 import { Empty, ErrorBox, Loading, Menu, Prose, Reason, TierLegend, Toggle, useLoad } from '../ui.js';
 import { Lanes, MarkLegend } from './lanes.js';
 import { at, axisMap, buildLanes, causesOf, curves, explanation, filterRecords, groupLanes, laneRows } from './model.js';
-import { axisNs, axisTime, formatCount, formatNs, formatTime, percent } from '../util.js';
+import { axisNs, axisTime, formatCount, formatNs, formatTime, percent, preciseTime } from '../util.js';
 import { get, run as runPath } from '../api.js';
 import { Detail } from './detail.js';
 import { setQuery } from '../router.js';
@@ -74,7 +74,6 @@ function Triage({ id, run, data, query }) {
   const causes = causesOf(inRange);
   const rows = laneRows(groups, closed);
   const lines = curves(timeline, lanes, axis, view[0], view[1], process);
-  const format = axis === 'sim' ? value => formatTime(value, 3, view[1]) : value => formatNs(value, 1);
   const formatX = axis === 'sim' ? axisTime(view[1]) : axisNs;
   const processName = process === null ? null : lanes.get(process)?.process.name || `process ${process}`;
   const open = (found, value) => {
@@ -93,7 +92,7 @@ function Triage({ id, run, data, query }) {
   ];
   const timed = lines.tiers.map(one => ({ label: one.tier, colour: `--tier-${one.tier}`, points: one.points }));
   const crumbs = [['Whole run', () => { setRanges([]); setProcess(null); setCause(null); }]];
-  ranges.forEach((range, n) => { const [a, b] = onAxis(range); crumbs.push([`${format(a)} – ${format(b)}`, () => { setRanges(ranges.slice(0, n + 1)); }]); });
+  ranges.forEach((range, n) => { const [a, b] = onAxis(range); crumbs.push([[a, b].map(value => preciseTime(axis, value, (b - a) / 20 || 1, b)).join(' – '), () => { setRanges(ranges.slice(0, n + 1)); }]); });
 
   return html`<section class="page deopts">
     <div class="toolbar">
@@ -120,7 +119,7 @@ function Triage({ id, run, data, query }) {
       <div class="card curves"><header><h2>Time per tier so far</h2><span class="spring"></span><${ChartLegend} series=${timed} /></header>
         ${timed.every(one => !one.points[one.points.length - 1][1]) ? html`<${Empty} title="No time per tier recorded here" />` : html`<${Chart} series=${timed} range=${view} formatX=${formatX} formatY=${axisNs} cursor=${cursor} label="Cumulative time per tier" testid="curve-tiers" />`}</div>
     </div>
-    <div class="card"><header><h2>Causes</h2><span class="dim" data-testid="cause-count">${formatCount(inRange.length)} records in ${formatCount(causes.length)} causes</span></header>
+    <div class="card"><header><h2>Causes</h2><span class="dim" data-testid="cause-count">${formatCount(inRange.length)} ${inRange.length === 1 ? 'record' : 'records'} in ${formatCount(causes.length)} ${causes.length === 1 ? 'cause' : 'causes'}</span></header>
       ${causes.length ? html`<div class="scroll"><table class="reasons-table" data-testid="causes"><thead><tr><th class="num">Count</th><th>Cause</th><th class="num">Cost</th><th>Why, and what to do</th></tr></thead><tbody>
         ${causes.map(one => { const why = explanation(reasons, one.reason, one.detail); const on = cause && cause.reason === one.reason && cause.detail === one.detail; return html`<tr class=${on ? 'on' : ''} data-reason=${one.reason}>
           <td class="num"><button onClick=${() => setCause(on ? null : { reason: one.reason, detail: one.detail })} title="Show only these">${formatCount(one.count)}</button><span class="share" style=${{ width: percent(one.count / inRange.length, 1).replace(' ', '') }}></span></td>

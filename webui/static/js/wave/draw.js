@@ -47,13 +47,15 @@ export function drawWaves(context, width, height, model, state) {
   context.font = AXIS_FONT;
   context.textBaseline = 'middle';
   let free = 0;
+  const flags = [...Object.values(model.markers), ...(model.cursor === null ? [] : [model.cursor])].map(t => view.x(t));
   for (const mark of marks) {
     const x = Math.round(view.x(mark.value));
     context.fillStyle = theme.border;
     context.fillRect(x, AXIS - 7, 1, 6);
     const wide = context.measureText(mark.label).width;
     const left = Math.min(Math.max(2, x - wide / 2), width - wide - 2);
-    if (left > free) {
+    // A label that the flag of the cursor or a marker would cover is left out.
+    if (left > free && !flags.some(flag => Math.abs(flag - (left + wide / 2)) < wide / 2 + 40)) {
       context.fillStyle = theme.dim;
       context.fillText(mark.label, left, 11);
       free = left + wide + 10;
