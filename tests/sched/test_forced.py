@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from wasmjit.codegen.module import Link
 from wasmjit.ir import parse_text
+from wasmjit.sched import jit
 from wasmjit.sched.forced import ForcedDeopts
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.simulation import Simulation
+from wasmjit.sem.mir import Body
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FORKING = """
@@ -85,3 +89,52 @@ def test_every_nth_activation_and_the_first_one() -> None:
     total = sum(deopted(text, "all").values())
     assert sum(deopted(text, "every:5").values()) == total // 5
     assert sum(deopted(text, "once").values()) == 1
+
+
+CALLING = """
+module {
+  func.func private @twice(%a: i32) -> i32 {
+    %r = comb.add %a, %a : i32
+    return %r : i32
+  }
+  hw.module @top() {
+    %c3 = hw.constant 3 : i32
+    %t = llhd.constant_time <1ns, 0d, 0e>
+    %eps = llhd.constant_time <0ns, 0d, 1e>
+    %s = llhd.sig %c3 : i32
+    %q = llhd.sig %c3 : i32
+    %v = llhd.prb %s : i32
+    %w = comb.add %v, %c3 : i32
+    llhd.drv %q, %w after %eps : i32
+    llhd.process {
+      %r = func.call @twice(%c3) : (i32) -> i32
+      llhd.drv %s, %r after %eps : i32
+      llhd.wait delay %t, ^bb1
+    ^bb1:
+      %f = sim.fmt.dec %r specifierWidth 0 : i32
+      sim.proc.print %f
+      llhd.halt
+    }
+    hw.output
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("part", ["function", "region"])
+def test_functions_and_logic_that_do_not_compile_leave_a_record(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = jit.compile_bodies
+
+    def compile_bodies(bodies: Sequence[Body], link: Link) -> bytes:
+        if any(b.kind == part for b in bodies if not b.name.startswith("stub ")):
+            raise jit.CannotCompile("there is no way")
+        return real(bodies, link)
+
+    monkeypatch.setattr(jit, "compile_bodies", compile_bodies)
+    out: list[bytes] = []
+    sim = Simulation(parse_text(CALLING), RunOptions(fail_on_deopt=True), stdout=out.append, stderr=lambda _: None)
+    sim.run()
+    assert b"".join(out) == b"6"
+    found = [(r.kind, r.reason, r.detail, r.process_id, r.process_name) for r in sim.telemetry.deopts]
+    who = (1, "llhd_process_0") if part == "function" else (0, next(iter(sim.region_keys)))
+    assert found == [("bailout", "unsupported_operation", "first_op:there is no way", *who)]

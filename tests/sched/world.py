@@ -91,7 +91,8 @@ class World:
             self.t.fanout.region(net, r)
         return r
 
-    def build(self, *, memory: int = 1 << 18, heap_limit: int = CAP, ring: int = 4096, max_deltas: int = 1000, max_steps: int = 0) -> None:
+    def build(self, *, memory: int = 1 << 18, heap_limit: int = CAP, ring: int = 4096, max_deltas: int = 1000, max_steps: int = 0, heap: int = 1 << 17) -> None:
+        """`heap`: bytes that the heap has at least from the start."""
         at = (4096 + self.t.size() + 63) & -64
         lo = at
         for i, size in enumerate(self.sizes):
@@ -105,7 +106,7 @@ class World:
             at += FRAME
         ring_at = (at + 15) & -16
         host = {"deopt": lambda proc: self.on_deopt(proc), "drain": self._drain, "net_change": lambda net: self.log.append(("watch", net))}
-        memory = max(memory, ring_at + ring + (1 << 17))
+        memory = max(memory, ring_at + ring + heap)
         if self.kind == "python":
             self.mem: Any = FakeMemory(memory, CAP)
             self.k: Any = PyKernel(self.mem, {PROC: self._proc, REGION: self._region}, host)

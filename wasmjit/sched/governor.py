@@ -52,12 +52,15 @@ class Governor:
         sim = self.sim
         if self.force.countdown:
             sim.view.set_u32(self.countdown, self.force.interval)
+        self.jit.on_failed = self.give_up
         if self.policy == "none" or self.threshold > 1 or self.budget == 0:
             if self.budget != 0:
                 self.jit.compile(sorted(sim.region_keys), "start")
-            return
-        keys = [k for k in self.static_of if self.afford(k)]
-        self.jit.compile([*keys, *sorted(sim.region_keys)], "start")
+        else:
+            keys = [k for k in self.static_of if self.afford(k)]
+            self.jit.compile([*keys, *sorted(sim.region_keys)], "start")
+        for key in sorted(sim.region_keys & self.jit.failed.keys()):
+            self.give_up(key, self.jit.failed[key])
 
     def afford(self, key: str) -> bool:
         """Take a body out of the budget; False (and remembered) when there is none left."""
@@ -138,7 +141,9 @@ class Governor:
         return time.perf_counter_ns() - self.sim.started_ns
 
     def process_of(self, frame: int) -> tuple[int, str]:
-        """(id from 1, name) of the process a frame belongs to."""
+        """(id from 1, name) of the process a frame belongs to; (0, "") of no frame."""
+        if frame == 0:
+            return 0, ""
         n = self.sim.memory.u32[(frame + FRAME_PROC) >> 2]
         return n + 1, self.sim.name_of(n)
 
@@ -149,6 +154,13 @@ class Governor:
         if row:
             frame = sim.view.u32(row + d.P_FRAME)
             self.record("eager", sim.code.keys[sim.view.u32(row + d.P_FN)], frame, "guard_failed", "step_limit_reached", "no longer entered")
+
+    def give_up(self, key: str, why: str) -> None:
+        """A function or continuous logic could not be compiled: it is interpreted wherever it is used."""
+        if key not in self.bailed:
+            self.bailed.add(key)
+            row = 0 if self.sim.is_region(key) else self.sim.view.u32(cb.CB_CUR)
+            self.record("bailout", key, self.sim.view.u32(row + d.P_FRAME) if row else 0, "unsupported_operation", f"first_op:{why}", "interpreted")
 
     def bailout(self, key: str, frame: int, reason: str, detail: str) -> None:
         pid, name = self.process_of(frame)
@@ -163,12 +175,12 @@ class Governor:
         sim = self.sim
         pid, name = self.process_of(frame)
         body = sim.program.bodies.get(key)
-        token = sim.memory.u32[(frame + FRAME_TOKEN) >> 2]
+        token = sim.memory.u32[(frame + FRAME_TOKEN) >> 2] if frame else 0
         fs, delta, _ = sim.view.time
         sim.telemetry.deopt(
             DeoptRecord(
-                kind, reason, detail, pid, name, str(body.loc) if body is not None and body.loc else location(body, token), resume_point(body, token),
-                fs, delta, self.wall(), cost, action, key, 1, live_values(sim, body, frame, token),
+                kind, reason, detail, pid, name or key, str(body.loc) if body is not None and body.loc else location(body, token), resume_point(body, token),
+                fs, delta, self.wall(), cost, action, key, 1, live_values(sim, body, frame, token) if frame else [],
             )
         )  # fmt: skip
 

@@ -46,6 +46,7 @@ class Jit:
         self.mem_end_addr: int | None = None
         self.deopt_flag_addr = countdown
         self.ask_deopt = ask_deopt
+        self.on_failed: Callable[[str, str], None] = lambda key, why: None
         self.asks: Callable[[int], int] = lambda frame: 0
         self.stack_limit: int | None = sim.stack_low
         self.func_records: int | None = records
@@ -181,6 +182,8 @@ class Jit:
         memory.u32[(at + REC_SIG) >> 2] = self.sig_id(params, results)
         if not suspends:
             memory.u32[(at + REC_FUNC) >> 2] = self.function_slot(name)
+            if not self.patience and self.sim.options.hot_threshold <= 1 and name not in self.compiled and name not in self.failed:
+                self.compile([name], "call")
             self.make_stubs()
             return
         key = program.coroutine_key(name)
@@ -193,7 +196,7 @@ class Jit:
 
     def closure(self, keys: Iterable[str]) -> list[Body]:
         """The bodies, and the functions and resumable callees they reach by direct calls, as far as the limit allows."""
-        limit = 0 if self.patience else CLOSURE_LIMIT
+        limit = 0 if self.patience else self.func_count if self.sim.options.fail_on_deopt else CLOSURE_LIMIT
         program = self.sim.program
         out: list[Body] = []
         seen: set[str] = set()
@@ -339,7 +342,8 @@ class Jit:
         """First calls of a function that is not compiled yet: it is interpreted this time and compiled for the next."""
 
         def run(*args: Any) -> tuple[Any, ...]:
-            self.called(key)
+            if not self.called(key) and key in self.failed:
+                self.on_failed(key, self.failed[key])
             return self.sim.env.function(key)(*args)
 
         return run
