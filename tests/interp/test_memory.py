@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support import mirgen
 from tests.support.fake_env import CTX, GUEST_LO, FakeEnv
-from wasmjit.interp import NO_SITE, SimFault, compile_body, op_counts
+from wasmjit.interp import NO_SITE, SimFault, compile_body, lazy, op_counts
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.fold import leaf_to_bytes
 from wasmjit.sem.mir import BOOL, F32, F64, FUNC_PTR_BASE, I32, I64, A, CallSite, Drive, I, Service, Ty
@@ -420,3 +420,67 @@ def test_every_nan_is_stored_as_one() -> None:
     for at in (CTX + 72, CTX + 104):
         assert env.read(at, 4) == f_bytes
     assert env.calls == [("k_store_net", 0, GUEST_LO, 4, 0x7FC00000)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_accesses_of_allocas_and_static_data_need_no_checks_and_do_the_same(seed: int) -> None:
+    # Stores and loads at random offsets of an alloca and of static data, some beyond the end of the alloca: as a byte array says.
+    rng = random.Random(seed)
+    env = FakeEnv()
+    b = BodyBuilder("f", "function", (I64,) * 12)
+    b.set_block(b.new_block())
+    place = b.op("alloca", I64, (b.i64(3),), (16, 8))
+    static = GUEST_LO + 64
+    model = {"alloca": bytearray(48), "static": bytearray(env.mem[static : static + 48])}
+    results, expected = [], []
+    for _ in range(12):
+        kind = rng.choice(("alloca", "static"))
+        ty = rng.choice((I(1), I8, I16, I32, I64, I(40), F64))
+        off = rng.randrange(0, 48 - ty.nbytes)
+        moved = rng.randrange(0, off + 1)
+        base = place if kind == "alloca" else b.i64(static)
+        ptr = b.bin("add", base, b.i64(moved)) if moved else base
+        value = rng.random() if ty.kind == "f" else rng.getrandbits(ty.size)
+        b.op("st", (), (ptr, b.const(ty, value)), (off - moved, 5))
+        model[kind][off : off + ty.nbytes] = image(ty, value)
+        read = rng.randrange(0, 40)
+        results.append(b.op("ld", I64, (base,), (read, 6)))
+        expected.append(int.from_bytes(model[kind][read : read + 8], "little"))
+    b.ret(results)
+    assert compile_body(b.finish(), env)() == tuple(expected)
+    assert bytes(env.mem[static : static + 48]) == bytes(model["static"])
+
+
+def test_an_access_behind_the_end_of_memory_faults_with_its_address() -> None:
+    env = FakeEnv()
+    for code in ("ld", "st"):
+        b = BodyBuilder("f", "function", ())
+        b.set_block(b.new_block())
+        at = b.i64(len(env.mem) - 4)
+        if code == "ld":
+            b.ret((b.op("ld", I64, (at,), (0, 7)),))
+            b.body.results = (I64,)
+        else:
+            b.op("st", (), (at, b.i64(1)), (0, 7))
+            b.ret(())
+        with pytest.raises(SimFault) as e:
+            compile_body(b.finish(), env)()
+        assert (e.value.site, e.value.addr) == (7, len(env.mem) - 4)
+
+
+def test_a_body_called_often_is_compiled_again_and_does_the_same() -> None:
+    env = FakeEnv()
+    b = BodyBuilder("f", "function", (I64,))
+    p = b.param(I64)
+    b.set_block(b.new_block())
+    b.ret((b.op("ld", I64, (b.bin("add", p, b.i64(8)),), (0, 7)),))
+    body = b.finish()
+    later: list[Any] = []
+    fn = lazy(body, env, replaced=later.append)
+    for i in range(100):
+        env.u64[GUEST_LO + 8 >> 3] = i
+        assert fn(GUEST_LO) == (i,)
+        with pytest.raises(SimFault):
+            fn(8)
+    assert len(later) == 1 and later[0](GUEST_LO) == (99,)

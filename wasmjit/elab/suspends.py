@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from wasmjit.ir import Design, Op
 from wasmjit.ir import types as T
@@ -10,11 +11,13 @@ from wasmjit.sem.lower.runtime import SUSPENDING_CALLS
 
 _REFERENCE = re.compile(r'@("(?:[^"\\]|\\.)*"|[\w$.-]+)')
 _TAKEN = re.compile(r'(?:addressof|func\.constant|constant)\s+@("(?:[^"\\]|\\.)*"|[\w$.-]+)')
-_PRIMITIVE = re.compile(r"\b(?:llhd\.wait|llhd\.halt|moore\.wait_event|sim\.fork|sim\.join|sim\.wait_fork|llhd\.call_coroutine)\b")
+_PRIMITIVES = ("llhd.wait", "llhd.halt", "moore.wait_event", "sim.fork", "sim.join", "sim.wait_fork", "llhd.call_coroutine")
+_PRIMITIVE = re.compile(rf"\b(?:{'|'.join(map(re.escape, _PRIMITIVES))})\b")
 _INDIRECT = re.compile(r"(?:call_indirect\s+%|llvm\.call\s+%|llvm\.invoke\s+%)[^\n]*?:\s*([^\n]*)")
 _GENERIC_INDIRECT = re.compile(r'"func\.call_indirect"|"llvm\.call"')
 
 
+@cache
 def arity(text: str) -> str | None:
     """'params->results' of a function type as printed after a call, None if it is not understood."""
     text = text.strip()
@@ -89,32 +92,38 @@ class SuspendAnalysis:
         for op in self.design.symbols.values():
             if op.name == "llvm.mlir.global" and op.attrs.get("circt.vtable_entries"):
                 taken.update(e[1].name for e in op.attrs["circt.vtable_entries"])
+        interesting = functions.keys() | SUSPENDING_CALLS
         for n, op in functions.items():
             if not op.regions or op._pos < 0:
                 continue
             body = text[op._pos : ends[n]]
-            calls[n] = {unquote(m) for m in _REFERENCE.findall(body)} & (functions.keys() | SUSPENDING_CALLS)
+            calls[n] = {unquote(m) for m in _REFERENCE.findall(body)} & interesting
             calls[n].discard(n)
             kinds = {arity(m) or "?" for m in _INDIRECT.findall(body)} if "call_indirect" in body or "call %" in body or "invoke" in body else set()
-            if _GENERIC_INDIRECT.search(body):
+            if '"' in body and _GENERIC_INDIRECT.search(body):
                 kinds.add("?")
             indirect[n] = kinds
-            if _PRIMITIVE.search(body):
+            if any(p in body for p in _PRIMITIVES) and _PRIMITIVE.search(body):
                 suspending.add(n)
         arities = {n: function_arity(functions[n]) for n in taken if n in functions}
-        changed = True
-        while changed:
-            changed = False
-            for n, a in arities.items():
-                if n in suspending and a not in self._signatures:
-                    self._signatures.add(a)
-                    changed = True
-            for n in calls:
-                if n in suspending:
-                    continue
-                if calls[n] & suspending or indirect[n] & self._signatures or ("?" in indirect[n] and self._signatures):
-                    suspending.add(n)
-                    changed = True
+        callers: dict[str, list[str]] = {}
+        by_kind: dict[str, list[str]] = {}
+        for n, called in calls.items():
+            for c in called:
+                callers.setdefault(c, []).append(n)
+            for kind in indirect[n]:
+                by_kind.setdefault(kind, []).append(n)
+        todo = list(suspending)
+        while todo:
+            n = todo.pop()
+            affected = callers.get(n, [])
+            a = arities.get(n)
+            if a is not None and a not in self._signatures:
+                self._signatures.add(a)
+                affected = affected + by_kind.get(a, []) + by_kind.pop("?", [])
+            new = [c for c in affected if c not in suspending]
+            suspending.update(new)
+            todo += dict.fromkeys(new)
         self._functions = suspending
         self._taken = taken & functions.keys()
         return suspending

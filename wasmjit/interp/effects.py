@@ -93,6 +93,37 @@ NAMED: dict[str, tuple[int, ...] | None] = {
     "ldbits": None, "ld": None, "st": None, "netstore": None, "drvref": (0, 1), "memcpy": None, "memmove": None, "memset": None, "alloca": None,
 }  # fmt: skip
 """Operand positions (None: all) that must be names because the text uses them more than once or in a branch."""
+NAMED_COMPACT: dict[str, tuple[int, ...] | None] = NAMED | {"ld": (), "st": ()}
+"""The same where loads and stores are calls (`COMPACT_HELPERS`)."""
+
+COMPACT_HELPERS = "".join(
+    f"""
+def L{n}(p, o, s):
+ a = (p & {LOW}) + o
+ if a < GLO or a > MEND - {n}: F(s, a)
+ return m8[a]
+"""
+    if n == 1
+    else f"""
+def L{n}(p, o, s):
+ a = (p & {LOW}) + o
+ if a < GLO or a > MEND - {n}: F(s, a)
+ return {VIEW[n]}[a >> {SHIFT[n]}] if not a & {n - 1} else U{n}(m8, a)[0]
+"""
+    for n in VIEW
+) + "".join(
+    f"""
+def S{n}(p, o, s, v):
+ a = (p & {LOW}) + o
+ if a < GLO or a > MEND - {n}: F(s, a)
+ if p > {LOW}: k_store_net((p >> 32 & {LOW}) - 1, a, {n}, v)
+ elif a & {n - 1}: m8[a : a + {n}] = v.to_bytes({n}, 'little')
+ else: {VIEW[n]}[a >> {SHIFT[n]}] = v
+"""
+    for n in VIEW
+)
+"""Checked loads and stores of integers as functions of pointer (bits above the 64th do not matter), offset, fault site (and value), for code that is seldom executed: Python takes longer to compile
+the same in place than to call them a few times. They live in the namespace of the generated code."""
 
 # ---------------------------------------------------------------- statements
 
@@ -106,11 +137,41 @@ def _guard(g: Generator, ptr: str, off: int, n: int, site: int) -> None:
     g.line(f"if a < GLO or a > MEND - {n}: F({site}, a)")
 
 
+def _direct(g: Generator, ptr: Val, off: int, n: int) -> tuple[str, int] | None:
+    """(base, offset) for a trusted access of n ≤ 8 bytes, if it is known to be aligned, inside of plain memory that exists: static data and allocas."""
+    if ptr.const is not None:
+        at = int(ptr.const) + off
+        known = at >> 32 == 0 and g.env.guest_lo <= at and at + n <= g.env.ns["MEND"]
+        return ("", at) if known and at % n == 0 else None
+    place = g.places.get(ptr.id)
+    if place is None:
+        return None
+    base, at, end = place
+    at += off
+    return (base, at) if at % n == 0 and 0 <= at and at + n <= end else None
+
+
+def _at(g: Generator, place: tuple[str, int], n: int) -> str:
+    base, off = place
+    text = index(g, base, off, n) if base else num(off >> SHIFT[n])
+    assert text is not None
+    return text
+
+
 def _ld(g: Generator, op: Op) -> None:
     off, site = op.attr
     dst = op.dsts[0]
     ty, n = dst.ty, dst.ty.nbytes
+    place = _direct(g, op.args[0], off, n) if ty.kind != "a" and n <= 8 else None
+    if place is not None:
+        text = f"{f'mf{ty.size}' if ty.kind == 'f' else VIEW[n]}[{_at(g, place, n)}]"
+        g.set(dst, text if ty.kind == "f" or ty.size == 8 * n else f"{text} & {num(ty.mask)}")
+        return
     ptr = g.use(op.args[0])
+    if g.compact and ty.kind == "i" and n <= 8:
+        text = f"L{n}({ptr}, {off}, {site})"
+        g.set(dst, text if ty.size == 8 * n else f"{text} & {num(ty.mask)}")
+        return
     if ty.kind == "a" or n > 8:
         text = f"LDB(E, ({ptr} & {LOW}) + {off}, {n}, {site})"
         if ty.kind == "i":
@@ -132,7 +193,14 @@ def _st(g: Generator, op: Op) -> None:
     off, site = op.attr
     ty = op.args[1].ty
     n = ty.nbytes
+    place = _direct(g, op.args[0], off, n) if ty.kind != "a" and n <= 8 else None
+    if place is not None:
+        g.line(f"{f'mf{ty.size}' if ty.kind == 'f' else VIEW[n]}[{_at(g, place, n)}] = {canonical(ty, g.use(op.args[1]))}")
+        return
     ptr, v = g.use(op.args[0]), g.use(op.args[1])
+    if g.compact and ty.kind == "i" and n <= 8:
+        g.line(f"S{n}({ptr}, {off}, {site}, {outward(ty, v)})")
+        return
     if ty.kind == "a" or n > 8:
         g.line(f"STB(E, {ptr}, {off}, {image(ty, v)}, {site})")
         return
@@ -155,13 +223,15 @@ def _alloca(g: Generator, op: Op) -> None:
     if frame is not None and dst.id in frame.allocas:
         assert isinstance(n, int)
         off = frame.allocas[dst.id]
-        g.set(dst, f"frame + {off}")
+        g.place(dst, "frame", off, off + n * size)
         if n * size:
             g.line(f"m8[frame + {off} : frame + {off + n * size}] = {g.name(bytes(n * size))}")
         return
     count = g.use(op.args[0])
     nbytes = str(n * size) if isinstance(n, int) else f"{count} * {size}" if size != 1 else count
     g.set(dst, f"FALLOC(E, frame, {nbytes})" if g.body.suspending else f"E.stack_alloc({nbytes}, {align})")
+    if isinstance(n, int) and not g.body.suspending:
+        g.places[dst.id] = (f"v{dst.id}", 0, n * size)
 
 
 def _memcpy(g: Generator, op: Op) -> None:
@@ -295,7 +365,7 @@ def _icall(g: Generator, op: Op) -> None:
 def _spawn(g: Generator, op: Op) -> None:
     tys = tuple(v.ty for v in op.args)
     rest = _arguments(g, op.args)
-    g.set(op.dsts[0], f"SPAWN(E, {op.attr!r}, ctx, {g.name(tys)}, ({rest}{',' if rest else ''}))")
+    g.set(op.dsts[0], f"SPAWN(E, {op.attr!r}, ctx, {g.slots(tys)}, ({rest}{',' if rest else ''}))")
 
 
 EFFECTS: dict[str, EffectFn] = {

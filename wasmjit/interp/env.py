@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from ..sem import fold
 from ..sem.mir import CallSite, Service
+from .effects import COMPACT_HELPERS
 from .helpers import HELPERS
 
 NO_SITE = -1
@@ -70,8 +71,10 @@ class Env(ABC):
             R32=fold.round_f32,
             **HELPERS,
         )
+        exec(COMPACT_HELPERS, self.ns)  # noqa: S102  (text of this package)
         self._names: dict[Any, str] = {}
         self._anonymous = 0
+        self._callees: dict[str, tuple[int, int]] = {}
         for name, fn in kernel.items():
             self.bind_kernel(name, fn)
 
@@ -161,6 +164,13 @@ class Env(ABC):
     @abstractmethod
     def frame_size(self, key: str) -> int:
         """Bytes of the frame of a process or coroutine body."""
+
+    def callee(self, key: str) -> tuple[int, int]:
+        """(function table index, frame size in bytes) of a coroutine body."""
+        known = self._callees.get(key)
+        if known is None:
+            known = self._callees[key] = (self.fn_index(key), self.frame_size(key))
+        return known
 
     @abstractmethod
     def call_frame(self, fn_index: int, ctx: int, frame: int) -> int:

@@ -7,6 +7,7 @@ several places reach (see `structure`).
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 from ..sem.fold import EFFECT_FREE, NO_WRITE
@@ -27,8 +28,9 @@ from ..sem.mir import (
     Val,
     Wait,
 )
-from .effects import EFFECTS, LOADS, NAMED, load, outward, store
+from .effects import EFFECTS, LOADS, NAMED, NAMED_COMPACT, load, outward, store
 from .exprs import EXPRS, RAW_MAKERS, RAW_USERS, TWICE, num
+from .helpers import Slots
 from .structure import MAX_CASES, plan
 
 if TYPE_CHECKING:
@@ -41,10 +43,14 @@ _TERM = 1 << 30
 
 
 class Generator:
-    """Source text of one body. `source()` may be called once."""
+    """Source text of one body. `source()` may be called once. `compact`: shorter and slower text, for a body that is executed a few times."""
 
-    def __init__(self, body: Body, env: Env, count: bool = False) -> None:
+    def __init__(self, body: Body, env: Env, count: bool = False, compact: bool = False) -> None:
         self.body = body
+        self.compact = compact
+        self.places: dict[int, tuple[str, int, int]] = {}
+        """Pointers into allocas by value: (base, offset from it, end of the alloca from it). The base is `frame` or the name of a value, 8-byte aligned."""
+        self._named = NAMED_COMPACT if compact else NAMED
         self.env = env
         self.count = count
         self.lines: list[str] = []
@@ -74,9 +80,18 @@ class Generator:
     def set(self, v: Val, text: str) -> None:
         self.line(f"v{v.id} = {text}")
 
+    def place(self, v: Val, base: str, off: int, end: int) -> None:
+        """`v` is a pointer `off` bytes behind `base`, into an alloca that ends at `end`: it needs no variable."""
+        self.places[v.id] = (base, off, end)
+        self._alias[v.id] = f"({base} + {off})" if off else base
+
     def name(self, value: Any, key: Any = None) -> str:
         """Global name for a Python object."""
         return self.env.name_of(value, ("object", value) if key is None else key)
+
+    def slots(self, tys: tuple[Ty, ...]) -> str:
+        """Global name for the slots of leaves of these types."""
+        return self.name(Slots(tys), ("slots", tys))
 
     def kernel(self, name: str) -> str:
         assert name in self.env.kernel, f"{self.body.key}: no runtime function {name}"
@@ -157,7 +172,7 @@ class Generator:
         else:
             if loads and (self._writes[block.id][at] != min(loads) or user.code in ("rt", "svc", "call", "icall", "spawn")):
                 return False
-            named: tuple[int, ...] | None = NAMED.get(user.code, TWICE.get(user.code, ()))
+            named: tuple[int, ...] | None = self._named.get(user.code, TWICE.get(user.code, ()))
             if user.code == "ldt" and (user.dsts[0].ty.kind == "a" or user.dsts[0].ty.nbytes > 8):
                 named = None
             if user.code == "stt" and (user.args[0] is v or v.ty.kind == "f"):
@@ -187,9 +202,11 @@ class Generator:
             if code in ("ctx", "frame"):
                 self._alias[v.id] = code if self._has(code) else "0"
                 return
+            if code == "add" and self._moved(op):
+                return
             inline = self._can_inline(op, block, pos)
             user = self._uses[v.id][3]
-            self._making_raw = inline and code in RAW_MAKERS and user is not None and user.code in RAW_USERS
+            self._making_raw = inline and user is not None and (code in RAW_MAKERS and user.code in RAW_USERS or self._address(op, user))
             maker = LOADS.get(code)
             text = maker(self, op) if maker is not None else EXPRS[code](self, op, [self.use(a) for a in op.args])
             if inline:
@@ -200,6 +217,29 @@ class Generator:
                 self.set(v, text)
             return
         EFFECTS[code](self, op)
+
+    def _address(self, op: Op, user: Op) -> bool:
+        """Whether a sum is the pointer of a load or store that does not mind bits above the 64th."""
+        v = op.dsts[0]
+        if not self.compact or op.code != "add" or user.code not in ("ld", "st") or user.args[0] is not v or v in user.args[1:]:
+            return False
+        ty = user.dsts[0].ty if user.code == "ld" else user.args[1].ty
+        return ty.kind == "i" and ty.nbytes <= 8 and not any(self.is_raw(a) for a in op.args)
+
+    def _moved(self, op: Op) -> bool:
+        """A pointer into an alloca plus a constant that stays inside of it is a place, too."""
+        ptr, by = op.args
+        if ptr.const is not None:
+            ptr, by = by, ptr
+        known = self.places.get(ptr.id) if ptr.const is None else None
+        if known is None or by.const is None:
+            return False
+        base, off, end = known
+        off += int(by.const)
+        if not off <= end:
+            return False
+        self.place(op.dsts[0], base, off, end)
+        return True
 
     def _has(self, what: str) -> bool:
         return self.body.kind != "function" and (what == "ctx" or self.body.suspending)
@@ -343,11 +383,29 @@ class Generator:
 
     def _save(self, token: int) -> None:
         """Stores the values live at the resume point, and the token. Parameters are in the frame already."""
-        assert self.body.frame is not None
-        for v in self.body.live_in[token]:
-            if v.id not in self._params:
-                self.line(store(self, v.ty, "frame", self.body.frame.slots[v.id], self.use(v)))
+        for run, off in self._runs([v for v in self.body.live_in[token] if v.id not in self._params]):
+            if len(run) > 1:
+                packer = self.name(_packing(run).pack_into, ("pack", tuple(v.ty.nbytes for v in run)))
+                self.line(f"{packer}(m8, frame + {off}, {', '.join(map(self.use, run))})")
+            else:
+                self.line(store(self, run[0].ty, "frame", off, self.use(run[0])))
         self.line(store(self, I32, "frame", 0, str(token)))
+
+    def _runs(self, vals: list[Val]) -> list[tuple[list[Val], int]]:
+        """Values by their slots: integers of up to 64 bits that lie side by side together, each other one alone; and the offset of the first."""
+        assert self.body.frame is not None
+        slots = self.body.frame.slots
+        out: list[tuple[list[Val], int]] = []
+        end = -1
+        for v in sorted(vals, key=lambda v: slots[v.id]):
+            off = slots[v.id]
+            scalar = v.ty.kind == "i" and v.ty.size <= 64
+            if scalar and off == end:
+                out[-1][0].append(v)
+            else:
+                out.append(([v], off))
+            end = off + v.ty.nbytes if scalar else -1
+        return out
 
     def _wait(self, term: Wait) -> None:
         proc = load(self, I32, "frame", FRAME_PROC)
@@ -365,10 +423,10 @@ class Generator:
             callee = f"E.coroutine_by_pointer({self.use(args[0])}, {self.name(term.site)})"
             args = args[1:]
         else:
-            callee = f"(E.fn_index({term.callee!r}), E.frame_size({term.callee!r}))"
+            callee = f"E.callee({term.callee!r})"
         tys = tuple(a.ty for a in args)
         values = "".join(f"{self.use(a)}, " for a in args)
-        self.line(f"NEWCH(E, ctx, frame, {callee}, {self.name(tys)}, ({values}))")
+        self.line(f"NEWCH(E, ctx, frame, {callee}, {self.slots(tys)}, ({values}))")
         self._save(term.token)
         self.line(f"b = {term.token}")
         self.line("continue")
@@ -379,9 +437,9 @@ class Generator:
         if isinstance(term, CallS):
             self.line("s = RUNCH(E, frame)")
             self.line("if s != 1: return s")
-            params = tuple(a.ty for a in (term.args if term.site is None else term.args[1:]))
+            params = Slots(tuple(a.ty for a in (term.args if term.site is None else term.args[1:]))).size
             results = tuple(p.ty for p in term.resume.params)
-            call = f"ENDCH(E, frame, {self.name(params)}, {self.name(results)})"
+            call = f"ENDCH(E, frame, {params}, {self.slots(results)})"
             self.line(f"{''.join(f'v{p.id}, ' for p in term.resume.params)}= {call}" if results else call)
         self._load(self.body.live_in[term.token])
         head = self._plan.heads.get(term.resume.id)
@@ -392,9 +450,12 @@ class Generator:
             self.line("continue")
 
     def _load(self, vals: list[Val]) -> None:
-        assert self.body.frame is not None
-        for v in vals:
-            self.set(v, load(self, v.ty, "frame", self.body.frame.slots[v.id]))
+        for run, off in self._runs([v for v in vals if v.id not in self.places]):
+            if len(run) > 1:
+                unpacker = self.name(_packing(run).unpack_from, ("unpack", tuple(v.ty.nbytes for v in run)))
+                self.line(f"{', '.join(f'v{v.id}' for v in run)} = {unpacker}(m8, frame + {off})")
+            else:
+                self.set(run[0], load(self, run[0].ty, "frame", off))
 
     # ------------------------------------------------------------ whole
 
@@ -451,6 +512,11 @@ class Generator:
         if self.body.kind == "function":
             return f"def {name}({', '.join(f'v{p.id}' for p in self.body.params)}):"
         return f"def {name}(ctx):" if self.body.kind == "region" else f"def {name}(ctx, frame):"
+
+
+def _packing(run: list[Val]) -> struct.Struct:
+    """Layout of integers side by side."""
+    return struct.Struct("<" + "".join({1: "B", 2: "H", 4: "I", 8: "Q"}[v.ty.nbytes] for v in run))
 
 
 def _dispatch(sections: list[tuple[int, list[str]]], lo: int, hi: int, pad: str, out: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 from ..sem import fold
@@ -142,24 +143,46 @@ def get(E: Env, addr: int, ty: Ty) -> Any:
     return fold.leaf_from_bytes(ty, bytes(E.u8[addr : addr + ty.nbytes]))
 
 
-def _store_args(E: Env, frame: int, tys: tuple[Ty, ...], args: tuple[Any, ...]) -> None:
-    at = frame + FRAME_HEADER
-    for ty, a in zip(tys, args, strict=True):
-        put(E, at, ty, a)
-        at += (ty.nbytes + 7) & ~7
+class Slots:
+    """The slots of some leaves in a frame, 8-byte aligned one after the other: parameters, results."""
+
+    __slots__ = ("packing", "size", "tys")
+
+    def __init__(self, tys: tuple[Ty, ...]) -> None:
+        self.tys = tys
+        self.size = sum((t.nbytes + 7) & ~7 for t in tys)
+        self.packing = struct.Struct(f"<{len(tys)}Q") if all(t.kind == "i" and t.size <= 64 for t in tys) else None
+
+    def store(self, E: Env, at: int, args: tuple[Any, ...]) -> None:
+        if self.packing is not None:
+            self.packing.pack_into(E.u8, at, *args)
+            return
+        for ty, a in zip(self.tys, args, strict=True):
+            put(E, at, ty, a)
+            at += (ty.nbytes + 7) & ~7
+
+    def load(self, E: Env, at: int) -> tuple[Any, ...]:
+        if self.packing is not None:
+            return self.packing.unpack_from(E.u8, at)
+        out = []
+        for ty in self.tys:
+            out.append(get(E, at, ty))
+            at += (ty.nbytes + 7) & ~7
+        return tuple(out)
 
 
-def new_child(E: Env, ctx: int, frame: int, callee: tuple[int, int], tys: tuple[Ty, ...], args: tuple[Any, ...]) -> None:
+def new_child(E: Env, ctx: int, frame: int, callee: tuple[int, int], params: Slots, args: tuple[Any, ...]) -> None:
     """Frame of a suspending callee (table index, frame size), with its arguments, as child of `frame`."""
     index, size = callee
     child = E.kernel["k_frame_new"](size) & LOW
     if child == 0:
         E.fault(NO_SITE, size)
-    E.u32[child + FRAME_PROC >> 2] = E.u32[frame + FRAME_PROC >> 2]
-    E.u32[child + FRAME_FN >> 2] = index
-    E.u32[child + FRAME_CTX >> 2] = ctx
-    _store_args(E, child, tys, args)
-    E.u32[frame + FRAME_CHILD >> 2] = child
+    u32 = E.u32
+    u32[child + FRAME_PROC >> 2] = u32[frame + FRAME_PROC >> 2]
+    u32[child + FRAME_FN >> 2] = index
+    u32[child + FRAME_CTX >> 2] = ctx
+    params.store(E, child + FRAME_HEADER, args)
+    u32[frame + FRAME_CHILD >> 2] = child
 
 
 def run_child(E: Env, frame: int) -> int:
@@ -168,24 +191,20 @@ def run_child(E: Env, frame: int) -> int:
     return E.call_frame(E.u32[child + FRAME_FN >> 2], E.u32[child + FRAME_CTX >> 2], child)
 
 
-def end_child(E: Env, frame: int, params: tuple[Ty, ...], results: tuple[Ty, ...]) -> tuple[Any, ...]:
-    """Results of the child that is done; frees its frame."""
+def end_child(E: Env, frame: int, params: int, results: Slots) -> tuple[Any, ...]:
+    """Results of the child that is done, which lie behind its `params` bytes of parameters; frees its frame."""
     at = frame + FRAME_CHILD >> 2
     child = E.u32[at]
-    slot = child + FRAME_HEADER + sum((t.nbytes + 7) & ~7 for t in params)
-    out = []
-    for t in results:
-        out.append(get(E, slot, t))
-        slot += (t.nbytes + 7) & ~7
+    out = results.load(E, child + FRAME_HEADER + params)
     E.u32[at] = 0
     E.kernel["k_frame_free"](child)
-    return tuple(out)
+    return out
 
 
-def spawn(E: Env, key: str, ctx: int, tys: tuple[Ty, ...], args: tuple[Any, ...]) -> int:
+def spawn(E: Env, key: str, ctx: int, params: Slots, args: tuple[Any, ...]) -> int:
     """New process; its id."""
     frame = E.kernel["k_spawn"](E.fn_index(key), ctx, E.frame_size(key)) & LOW
-    _store_args(E, frame, tys, args)
+    params.store(E, frame + FRAME_HEADER, args)
     return int(E.u32[frame + FRAME_PROC >> 2])
 
 

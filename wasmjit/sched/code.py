@@ -82,7 +82,7 @@ class Code:
         def run(*args: int) -> Any:
             try:
                 if not inner:
-                    inner.append(lazy(sim.program.body(key), sim.env, sim.options.count_operations))
+                    inner.append(lazy(sim.program.body(key), sim.env, sim.options.count_operations, lambda fn: inner.__setitem__(0, fn)))
                 return inner[0](*args)
             except SimFault as e:
                 sim.record_fault(e.site, e.addr)

@@ -29,6 +29,8 @@ class InterpEnv(Env):
         self.f32 = memory.u8.cast("f")
         self.ns.update(m8=self.u8, m16=self.u16, m32=self.u32, m64=self.u64, mf32=self.f32, mf64=self.f64, MEND=memory.size())
         self._functions: dict[str, Callable[..., Any]] = {}
+        self._coroutines: dict[tuple[int, int], tuple[str, tuple[int, int]]] = {}
+        """Suspending functions behind pointers: name and callee by pointer and call site."""
         self._pointers: dict[tuple[int, int], Callable[..., Any]] = {}
         self._scratch = 0
         self._scratch_size = 0
@@ -56,11 +58,10 @@ class InterpEnv(Env):
             program = self.sim.program
 
             def first(*args: Any) -> Any:
-                compiled = lazy(program.body(key), self, self.count)
-                if self.sim.governor is not None:
-                    compiled = self.sim.governor.jit.promoting(key, compiled)
-                self.replace(key, compiled)
-                return compiled(*args)
+                governor = self.sim.governor
+                compiled = lazy(program.body(key), self, self.count, None if governor is not None else lambda fn: self.replace(key, fn))
+                self.replace(key, compiled if governor is None else governor.jit.promoting(key, compiled))
+                return self._functions[key](*args)
 
             fn = self._functions[key] = first
         return fn
@@ -89,10 +90,19 @@ class InterpEnv(Env):
         return self.function(name)
 
     def coroutine_by_pointer(self, ptr: int, site: CallSite) -> tuple[int, int]:
+        known = self._coroutines.get((ptr, site.id))
+        if known is not None:
+            self.sim.note_call(site, known[0])
+            return known[1]
         program = self.sim.program
         name = self.target(ptr, site)
-        key = program.coroutine_key(name) if name is not None else program.null_coroutine(site)
-        return self.fn_index(key), self.frame_size(key)
+        if name is None:
+            return self.callee(program.null_coroutine(site))
+        callee = self.callee(program.coroutine_key(name))
+        index = (ptr & 0xFFFFFFFF) - FUNC_PTR_BASE
+        if 0 <= index < len(program.functions) and program.functions[index] == name:
+            self._coroutines[ptr, site.id] = name, callee
+        return callee
 
     def fn_index(self, key: str) -> int:
         return self.sim.code.slot(key)

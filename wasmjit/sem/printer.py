@@ -109,7 +109,8 @@ def format_term(term: Term | None) -> str:
 
 
 def _with_loc(text: str, loc: Any) -> str:
-    return text if loc is None else f"{text:<{_LOC_COLUMN}} ; {loc}"
+    """`loc`: a place, or an operation of the IR, whose place is looked up only here."""
+    return text if loc is None else f"{text:<{_LOC_COLUMN}} ; {getattr(loc, 'loc', loc)}"
 
 
 def _slots(body: Body, term: Wait | CallS) -> str:

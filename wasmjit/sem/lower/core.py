@@ -181,7 +181,7 @@ class Lowerer:
 
     def emit(self, code: str, tys: tuple[Ty, ...], args: tuple[Val, ...], attr: Any = None) -> Leaves:
         """An operation with any number of results."""
-        r = self.b.op(code, tys, args, attr, self.op.loc if self.op is not None else None)
+        r = self.b.op(code, tys, args, attr, self.op)
         return r if isinstance(r, tuple) else (r,) if r is not None else ()
 
     def x(self, code: str, ty: Ty, *args: Val, attr: Any = None) -> Val:
@@ -214,7 +214,7 @@ class Lowerer:
             raise Unsupported(op, f"operation '{op.name}' is not supported")
         # Operands may be lowered on the way, so the place is put back afterwards.
         outer, self.op = self.op, op
-        where, self.b.loc = self.b.loc, op.loc
+        where, self.b.loc = self.b.loc, op
         fn(self, op)
         self.op, self.b.loc = outer, where
 
