@@ -11,7 +11,7 @@ from wasmjit.sched import control as cb
 from wasmjit.sched import descriptors as d
 from wasmjit.sched.forced import ForcedDeopts
 from wasmjit.sched.jit import Jit
-from wasmjit.sem.mir import FRAME_PROC, FRAME_TOKEN, Body, CallS, Wait
+from wasmjit.sem.mir import FRAME_PROC, FRAME_TOKEN, Body, CallS, Wait, place_of
 
 if TYPE_CHECKING:
     from wasmjit.sched.simulation import Simulation
@@ -233,11 +233,11 @@ def location(body: Body | None, token: int) -> str:
         return ""
     for b in body.blocks:
         if token and isinstance(b.term, (Wait, CallS)) and b.term.token == token and b.ops:
-            return str(b.ops[-1].loc or "")
+            return str(place_of(b.ops[-1].loc) or "")
     for b in body.blocks:
         for op in b.ops:
             if op.loc:
-                return str(op.loc)
+                return str(place_of(op.loc))
     return ""
 
 

@@ -9,7 +9,7 @@ from wasmjit.ir import Block as IRBlock
 from wasmjit.ir import Op
 from wasmjit.report.json_report import ControlCounters, JitConfig, ReportData, SchedulerCounters
 from wasmjit.report.telemetry import TIERS
-from wasmjit.sem.mir import Body
+from wasmjit.sem.mir import Body, place_of
 
 if TYPE_CHECKING:
     from wasmjit.sched.simulation import Simulation
@@ -115,9 +115,9 @@ def block_executions(body: Body, counts: list[int]) -> dict[Any, int]:
     """Executions by source location: the most often executed block that holds something of it."""
     by_loc: dict[Any, int] = {}
     for block, n in zip(body.blocks, counts, strict=False):
-        locations = {op.loc for op in block.ops}
+        locations = {place_of(op.loc) for op in block.ops}
         if block.term is not None:
-            locations.add(block.term.loc)
+            locations.add(place_of(block.term.loc))
         for loc in locations:
             if loc is not None and n > by_loc.get(loc, -1):
                 by_loc[loc] = n

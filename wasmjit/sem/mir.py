@@ -190,6 +190,11 @@ class CallSite:
     fallback: str = ""
 
 
+def place_of(loc: Any) -> Any:
+    """The place of a MIR operation, whose `loc` may be the IR operation it comes from: its place is looked up only when somebody asks."""
+    return getattr(loc, "loc", loc)
+
+
 class Block:
     __slots__ = ("id", "ops", "params", "term")
 

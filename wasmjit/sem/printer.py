@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .mir import Block, Body, Br, CallS, CallSite, CondBr, Drive, Fault, Op, Packing, Ret, Service, Switch, Term, Val, Wait
+from .mir import Block, Body, Br, CallS, CallSite, CondBr, Drive, Fault, Op, Packing, Ret, Service, Switch, Term, Val, Wait, place_of
 
 _LOC_COLUMN = 64
 
@@ -109,8 +109,7 @@ def format_term(term: Term | None) -> str:
 
 
 def _with_loc(text: str, loc: Any) -> str:
-    """`loc`: a place, or an operation of the IR, whose place is looked up only here."""
-    return text if loc is None else f"{text:<{_LOC_COLUMN}} ; {getattr(loc, 'loc', loc)}"
+    return text if loc is None else f"{text:<{_LOC_COLUMN}} ; {place_of(loc)}"
 
 
 def _slots(body: Body, term: Wait | CallS) -> str:
