@@ -69,9 +69,11 @@ def router(ctx: Context) -> APIRouter:
     api = APIRouter(prefix="/api", tags=["waves"])
 
     @api.get("/runs/{run_id}/waves", response_model=None, responses={200: {"model": models.WaveState}, **documented(404)})
-    def state(run_id: RunId) -> Response:
+    def state(
+        run_id: RunId, signature: Annotated[str | None, Query(max_length=80, description="of an earlier answer: a dump that has grown since is still ready")] = None,
+    ) -> Response:
         """Whether the waveform is ready; the first request starts indexing it."""
-        return json_response({"ok": True, **ctx.waves.state(run_id)})
+        return json_response({"ok": True, **ctx.waves.state(run_id, signature)})
 
     @api.get("/runs/{run_id}/waves/tree", response_model=None, responses={200: {"model": models.Tree}, **_STATES})
     def tree(run_id: RunId) -> Response:

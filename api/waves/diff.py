@@ -119,8 +119,22 @@ def compare_indexes(a: WaveIndex, b: WaveIndex) -> dict[str, Any]:
     return {
         "equal": not rows and not only_a and not only_b, "signals_compared": len(common), "differing": rows, "only_a": sorted(only_a), "only_b": sorted(only_b),
         "t_begin": min(a.t_begin, b.t_begin), "t_end": t_end, "first": rows[0]["first"] if rows else None,
-        "end_a": a.t_end, "end_b": b.t_end,
+        "end_a": a.t_end, "end_b": b.t_end, "hint": _hint(a.t_end, b.t_end, len(common), bool(rows)),
     }
+
+
+def _hint(end_a: int, end_b: int, common: int, differ: bool) -> str | None:
+    """What most likely went wrong when two dumps cannot sensibly be compared; None when nothing did."""
+    if not common:
+        return "no signal has the same hierarchical name in both: compare dumps of the same test bench"
+    short, long = sorted((end_a, end_b))
+    power = len(str(long)) - len(str(short))
+    if differ and short and power >= 3 and short * 10**power == long:
+        return (
+            f"the run of {'B' if long == end_b else 'A'} ends 10^{power} times as late: its simulator counted in another unit. "
+            "Give it the same time scale (for example `timescale 1ns/1ns` before its sources) and compare again"
+        )
+    return None
 
 
 def write_difference(a: Path, b: Path, out: Path) -> None:

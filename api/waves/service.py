@@ -40,38 +40,53 @@ class WaveService:
                 return path
         return None
 
-    def state(self, run_id: str) -> dict[str, Any]:
-        """`{"state": "none" | "indexing" | "ready" | "error", ...}`; starts indexing when needed."""
+    def state(self, run_id: str, asked: str | None = None) -> dict[str, Any]:
+        """`{"state": "none" | "indexing" | "ready" | "error", ...}`; starts indexing when the dump is not what was indexed last.
+
+        `asked`: the signature of an earlier answer. What was being indexed then is enough, so that a dump that grows all the time gets ready too.
+        """
         source = self.source(run_id)
         if source is None:
             return {"state": "none", "message": "a recorded run keeps a VCD unless --vcd or --fst put the waveform elsewhere"}
         stat = source.stat()
         signature = f"{stat.st_size}:{stat.st_mtime_ns}"
         cache = self._store.directory(run_id) / _CACHE
-        meta = _meta(cache)
-        if meta and meta["version"] == INDEX_VERSION and f"{meta['source_size']}:{meta['source_mtime_ns']}" == signature:
+        indexed = _indexed(cache)
+        if indexed == signature:
             return {"state": "ready", "signature": signature}
         with self._lock:
             job = self._jobs.get(run_id)
+            if indexed is not None and asked is not None and job is not None and job["state"] == "ready" and job["signature"] == asked:
+                return {"state": "ready", "signature": asked}
             if job is None or (job["state"] != "indexing" and job["signature"] != signature):
                 job = self._jobs[run_id] = {"state": "indexing", "signature": signature, "read": 0, "size": stat.st_size}
                 threading.Thread(target=self._build, args=(source, cache, job), daemon=True).start()
             return {key: job[key] for key in ("state", "signature", "read", "size", "message") if key in job}
 
     def open(self, run_id: str) -> WaveIndex:
-        """The index of a run. Raises ApiError 404 (no waveform), 409 (being indexed: ask again; or it cannot be read)."""
-        state = self.state(run_id)
-        if state["state"] == "none":
-            raise ApiError(404, "the run has no waveform", state["message"])
-        if state["state"] == "error":
-            raise ApiError(409, f"the waveform cannot be read: {state['message']}")
-        if state["state"] == "indexing":
-            raise ApiError(409, "the waveform is being indexed", "ask GET /api/runs/{id}/waves until its state is ready")
-        key = (run_id, state["signature"])
+        """The index of a run; while the run goes on or its dump is indexed anew, what was indexed last.
+
+        Raises ApiError 404 (no waveform), 409 (being indexed for the first time: ask again; or it cannot be read).
+        """
+        cache = self._store.directory(run_id) / _CACHE
+        indexed = _indexed(cache)
+        if indexed is None or self._store.run(run_id)["status"] != "running":
+            state = self.state(run_id)
+            if state["state"] == "none":
+                raise ApiError(404, "the run has no waveform", state["message"])
+            if state["state"] == "error":
+                raise ApiError(409, f"the waveform cannot be read: {state['message']}")
+            if state["state"] == "indexing" and indexed is None:
+                raise ApiError(409, "the waveform is being indexed", "ask GET /api/runs/{id}/waves until its state is ready")
+            indexed = _indexed(cache) or indexed
+        key = (run_id, str(indexed))
         with self._lock:
             index = self._open.get(key)
             if index is None:
-                index = self._open[key] = WaveIndex(self._store.directory(run_id) / _CACHE)
+                try:
+                    index = self._open[key] = WaveIndex(cache)
+                except OSError:
+                    raise ApiError(409, "the waveform is being indexed", "ask again") from None
                 while len(self._open) > _OPEN_LIMIT:
                     self._open.popitem(last=False)
             else:
@@ -138,7 +153,8 @@ class WaveService:
             job.update(state="error", message=failure)
 
 
-def _meta(cache: Path) -> dict[str, Any] | None:
+def _indexed(cache: Path) -> str | None:
+    """Signature of the dump that was indexed into `cache`; None without an index of this version."""
     try:
         with (cache / "meta.json").open("rb") as file:
             head = file.read(400)
@@ -146,8 +162,7 @@ def _meta(cache: Path) -> dict[str, Any] | None:
         return None
     # The first keys are the ones needed here; a hierarchy of 100 000 variables is not parsed to learn them.
     try:
-        end = head.index(b',"scale_fs"')
-        value: dict[str, Any] = json.loads(head[:end] + b"}")
+        meta = json.loads(head[: head.index(b',"scale_fs"')] + b"}")
     except ValueError:
         return None
-    return value
+    return f"{meta['source_size']}:{meta['source_mtime_ns']}" if meta["version"] == INDEX_VERSION else None

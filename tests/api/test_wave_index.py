@@ -198,6 +198,16 @@ def test_tops_of_different_names_are_matched_below_the_top(tmp_path: Path) -> No
     assert result["equal"] and result["signals_compared"] == 1
 
 
+def test_a_dump_in_another_unit_of_time_or_of_another_bench_is_pointed_out(tmp_path: Path) -> None:
+    body = vcd("#0 b1 !\n#5 b10 !\n#9 b11 !")
+    for name, text in (("ns", body), ("s", body.replace("1 ns", "1 ps")), ("other", body.replace(" s [", " other ["))):
+        (tmp_path / f"{name}.vcd").write_text(text)
+    index = {name: index_of(tmp_path / f"{name}.vcd", tmp_path / name) for name in ("ns", "s", "other")}
+    assert "A ends 10^3 times as late" in compare_indexes(index["ns"], index["s"])["hint"]
+    assert "no signal has the same" in compare_indexes(index["ns"], index["other"])["hint"]
+    assert compare_indexes(index["ns"], index["ns"])["hint"] is None
+
+
 def test_hostile_files_cost_the_child_its_limits_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.vcd").write_text(vcd("#0\n" + "b1 !\n" * 10))
     (tmp_path / "i").mkdir()

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from synthetic import big_vcd
 
+from wasmjit.report.record import RunRecorder
+
 
 @pytest.fixture(scope="module")
 def run(api: Any) -> str:
@@ -108,3 +110,27 @@ def test_fifty_clients_at_once_lose_no_request(api: Any, tmp_path: Any) -> None:
     for thread in threads:
         thread.join()
     assert results == [200] * 200
+
+
+def test_a_dump_that_grows_is_ready_and_stays_readable_while_its_run_goes_on(api: Any) -> None:
+    record = RunRecorder(api.runs, design="grows.mlir", mode="compile")
+    path = record.waves_path("vcd")
+    base = f"/api/runs/{record.run_id}/waves"
+    head = "$timescale 1 fs $end $var wire 1 ! a $end $enddefinitions $end\n#0\n0!\n"
+    path.write_text(head)
+    first = api.get(base).json()
+    assert first["state"] == "indexing"
+    state = first
+    while state["state"] == "indexing":
+        with path.open("a") as file:
+            file.write("#1\n1!\n")
+        state = api.get(base, signature=first["signature"]).json()
+    assert state == {"ok": True, "state": "ready", "signature": first["signature"]}
+    assert api.get(f"{base}/values", t=0, s="0").json()["values"] == {"0": "0"}
+    with path.open("a") as file:
+        file.write("#70\n0!\n")
+    assert api.get(f"{base}/tree").status_code == 200, "what was indexed stays readable"
+    record.finish({"exit_code": 0})
+    assert api.wait_waves(record.run_id)["state"] == "ready"
+    assert api.get(f"{base}/tree").json()["t_end"] == 70
+    api.client.delete(f"/api/runs/{record.run_id}")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from wasmjit.report.record import RunRecorder
+
 pytestmark = pytest.mark.browser
 PERIOD = 10_000_000
 FLIP = (3 + 68 * 3 + 20) * PERIOD
@@ -301,3 +303,38 @@ def test_a_link_with_signals_of_another_design_keeps_what_it_can(page: Any) -> N
     page.open(f"run/{page.server.ids['sha_compile']}/waves?rows=" + '["tb.clk","gone.away"]'.replace('"', "%22"), "wave-canvas")
     page.expect_text("toast", "1 signals of the link are not in this run")
     assert paths(page) == ["tb.clk"]
+
+
+def test_a_growing_waveform_is_reloaded_with_the_view_kept(page: Any) -> None:
+    record = RunRecorder(page.server.runs, design="growing.mlir", mode="compile")
+    path = record.waves_path("vcd")
+    head = "$timescale 1 fs $end $scope module tb $end $var wire 1 ! a $end $var wire 1 % b $end $upscope $end $enddefinitions $end\n"
+    path.write_text(head + "#0\n0!\n0%\n#1000\n1!\n#2000\n0!\n")
+    page.open(f"run/{record.run_id}/waves", "reload")
+    page.until(lambda: model(page, "model.end") == 2000)
+    page.js("const m = wasmjit.controller.model; m.remove([m.signals()[1].id]); m.setCursor(1000); m.setMarker(3, 500)")
+    path.write_text(head + "#0\n0!\n0%\n" + "".join(f"#{n * 1000}\n{n % 2}!\n" for n in range(1, 9)))
+    page.click("reload")
+    page.until(lambda: model(page, "model.end") == 8000)
+    assert paths(page) == ["tb.a"] and model(page, "[model.cursor, model.markers[3], model.t1]") == [1000, 500, 8000]
+    path.write_text(head + "#0\n0!\n0%\n" + "".join(f"#{n * 1000}\n{n % 2}!\n" for n in range(1, 13)))
+    record.finish({"exit_code": 0, "final_time_fs": 12000})
+    page.until(lambda: model(page, "model.end") == 12000, "the end of the run is not shown")
+    page.gone("reload")
+    assert paths(page) == ["tb.a"]
+
+
+def test_the_distance_of_cursor_and_marker_is_a_frequency_too(wave: Any) -> None:
+    wave.js("const m = wasmjit.controller.model; m.setMarker(1, 0); m.setCursor(10e6)")
+    wave.expect_text("frequency-1", "100 MHz")
+
+
+def test_dumps_in_different_units_of_time_are_pointed_out(page: Any) -> None:
+    ids = []
+    for unit in ("ns", "ps"):
+        record = RunRecorder(page.server.runs, design=f"unit_{unit}.mlir", mode="compile")
+        record.waves_path("vcd").write_text(f"$timescale 1 {unit} $end $scope module tb $end $var wire 1 ! a $end $upscope $end $enddefinitions $end\n#0\n0!\n#5\n1!\n#9\n0!\n")
+        record.finish({"exit_code": 0})
+        ids.append(record.run_id)
+    page.open(f"compare/{ids[0]}/{ids[1]}", "wave-canvas")
+    assert "10^3 times as late" in page.text("compare-hint")

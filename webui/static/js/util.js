@@ -32,6 +32,13 @@ export function formatNs(ns, digits = 2) {
   return `${Math.round(ns)} ns`;
 }
 
+/** The frequency of a period in fs. */
+export function formatFrequency(fs) {
+  const hertz = 1e15 / fs;
+  const [unit, scale] = [['GHz', 1e9], ['MHz', 1e6], ['kHz', 1e3], ['Hz', 1]].find(([, size]) => hertz >= size) || ['Hz', 1];
+  return `${trim((hertz / scale).toFixed(3))} ${unit}`;
+}
+
 export const formatMs = ms => (ms ? formatNs(ms * 1e6) : '–');
 export const formatCount = n => group(String(Math.round(n)));
 export const percent = (value, digits = 0) => `${(100 * value).toFixed(digits)} %`;

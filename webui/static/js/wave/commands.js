@@ -47,6 +47,7 @@ export function commands(controller, ui) {
     ['Show or hide log', 'l', ui.toggleLog],
     ['Save view to file', 'Ctrl+s', ui.save],
     ['Restore view from file…', 'Ctrl+o', ui.restore],
+    ['Reload the waveform', 'R', ui.reload],
     ['Export PNG', '', ui.png],
     ['Keyboard help', '?', ui.palette],
   ];

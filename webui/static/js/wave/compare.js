@@ -1,6 +1,6 @@
 // Two runs overlaid: signals that differ, where first, and who drove them.
 import { html, useEffect, useState } from '../lib.js';
-import { ErrorBox, Loading, Verdict } from '../ui.js';
+import { ErrorBox, Loading, Prose, Verdict } from '../ui.js';
 import { get, poll, run as runPath, url } from '../api.js';
 import { fromAddress, WaveView } from './view.js';
 import { format, stateOf } from './values.js';
@@ -53,7 +53,7 @@ export function Compare({ a, b }) {
       ${runA && html`<a class="key-a" href=${link(['run', a, 'waves'])}><b>A</b> ${label(runA)}</a><${Verdict} value=${runA.verdict} />`}
       ${runB && html`<a class="key-b" href=${link(['run', b, 'waves'])}><b>B</b> ${label(runB)}</a><${Verdict} value=${runB.verdict} />`}
       <a class="nowrap" href=${link(['compare', b, a])}>Swap</a><span class="spring"></span>
-      ${result && html`<span class="facts" data-testid="diff-summary">${result.differing.length
+      ${result && html`<span class="facts" data-testid="diff-summary">${!result.signals_compared ? 'The runs have no signal in common' : result.differing.length
         ? `${formatCount(result.differing.length)} of ${formatCount(result.signals_compared)} signals differ, first at ${formatTime(result.first)}` : `${formatCount(result.signals_compared)} signals are equal over the whole run`}</span>`}
     </div>
     ${error ? html`<section class="page"><${ErrorBox} error=${error} retry=${() => location.reload()} /></section>`
@@ -73,7 +73,8 @@ function DiffList({ controller, result }) {
   const current = model.selected.size ? model.current()?.path : null;
   const value = (text, row) => html`<span class=${stateOf(text)}>${text === null ? 'no value' : format(text, row.width, controller.tree.byPath.get(row.signal)?.kind || 'bits', 'hex')}</span>`;
   return html`<div class="difflist" data-testid="difflist">
-    ${!result.differing.length && html`<div class="note">Every signal that both runs have takes the same values at the same times.</div>`}
+    ${result.hint && html`<div class="note warn" role="alert" data-testid="compare-hint">${result.hint[0].toUpperCase()}<${Prose} text=${result.hint.slice(1)} />.</div>`}
+    ${!result.differing.length && result.signals_compared > 0 && html`<div class="note">Every signal that both runs have takes the same values at the same times.</div>`}
     ${result.differing.map(row => html`<button class=${current === row.signal ? 'on' : ''} onClick=${() => pick(row)} data-signal=${row.signal}>
       <span class="path" title=${row.signal}>${row.signal}</span><span class="meta"><span>${formatTime(row.first)}</span><span>${formatCount(row.total)}${row.total > 1 ? ' stretches' : ' stretch'}</span></span>
       <span class="values key-a">A ${value(row.value_a, row)}</span><span class="values key-b">B ${value(row.value_b, row)}</span></button>`)}

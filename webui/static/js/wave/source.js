@@ -3,8 +3,8 @@ import { get, poll, run as runPath } from '../api.js';
 
 /** Waits until the waveform is indexed; `onState` hears about progress. */
 export async function waitReady(id, onState, signal) {
-  const state = await poll(() => get(`${runPath(id)}/waves`, {}, signal), answer => { onState(answer); return answer.state !== 'indexing'; }, signal);
-  return state;
+  let signature; // of a dump that grows while it is read
+  return poll(() => get(`${runPath(id)}/waves`, { signature }, signal), answer => { signature ??= answer.signature; onState(answer); return answer.state !== 'indexing'; }, signal);
 }
 
 /** Hierarchy of a run: {scopes, vars, byPath, begin, end, changes}. */

@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useRef, useState } from '../lib.js';
 import { Dialog, Menu, toast } from '../ui.js';
 import { DiffBand, JitLane, Minimap, loadTimeline } from './strips.js';
 import { Palette, commands, keyName } from './commands.js';
-import { clamp, debounce, download, formatTime, stored } from '../util.js';
+import { clamp, debounce, download, formatFrequency, formatTime, stored } from '../util.js';
 import { get, run as runPath, url } from '../api.js';
 import { LogPanel } from '../log.js';
 import { RADICES, format } from './values.js';
@@ -47,7 +47,7 @@ export function fromAddress(controller, query) {
   return named;
 }
 
-export function WaveView({ controller, title, sidePanel }) {
+export function WaveView({ controller, title, sidePanel, reload = () => location.reload(), growing = false }) {
   const { model, runs } = controller;
   const two = runs.length > 1;
   const [side, setSide] = useState(stored.get('wave.side', true));
@@ -108,6 +108,7 @@ export function WaveView({ controller, title, sidePanel }) {
     rename: () => { const id = [...model.selected].pop(); if (id) controller.rename(id); },
     save: () => download(`${title}.wasmjit-view.json`, savedView()),
     restore: () => file.current.click(),
+    reload,
     png,
   };
   const list = useMemo(() => commands(controller, ui), [controller, side, log]);
@@ -150,10 +151,12 @@ export function WaveView({ controller, title, sidePanel }) {
         <button class="icon" aria-label="Previous difference" title="Previous difference (p)" onClick=${() => controller.difference('previous')} data-testid="diff-prev">◂</button>
         <button class="icon" aria-label="Next difference" title="Next difference (n)" onClick=${() => controller.difference('next')} data-testid="diff-next">▸</button>`}
       <span class="spring"></span>
+      ${growing && html`<button onClick=${reload} title="The run goes on: show what it has dumped since (R)" data-testid="reload">Reload</button>`}
       <button title="Commands (Space)" onClick=${ui.palette} data-testid="open-palette">Commands <kbd>Space</kbd></button>
       <button class=${log ? 'on' : ''} aria-pressed=${log} onClick=${ui.toggleLog} title="Log (l)" data-testid="toggle-log">Log</button>
       <${Menu} label="View" testid="view-menu" items=${[
-        ['Save view to file', ui.save, 'Ctrl+S'], ['Restore view from file…', ui.restore, 'Ctrl+O'], ['Copy link to this view', () => navigator.clipboard.writeText(location.href).then(() => toast('Link copied'), () => toast('The browser does not allow copying here', true))],
+        ['Save view to file', ui.save, 'Ctrl+S'], ['Restore view from file…', ui.restore, 'Ctrl+O'], ['Reload the waveform', reload, 'R'],
+        ['Copy link to this view', () => navigator.clipboard.writeText(location.href).then(() => toast('Link copied'), () => toast('The browser does not allow copying here', true))],
       ]} />
       <${Menu} label="Export" testid="export-menu" items=${[
         ['PNG of the view', png], ['Selection as VCD', () => selection('vcd')], ['Selection as FST', () => selection('fst')], null,
@@ -175,7 +178,7 @@ export function WaveView({ controller, title, sidePanel }) {
         <${Minimap} controller=${controller} />
         <div class="statusbar" data-testid="status">
           <span>Cursor <b data-testid="status-cursor">${formatTime(model.cursor, 6)}</b></span>
-          ${markers.map(([digit, t]) => html`<span>Δ${digit} <b data-testid="delta-${digit}">${model.cursor === null ? '–' : formatTime(model.cursor - t, 6)}</b></span>`)}
+          ${markers.map(([digit, t]) => html`<span>Δ${digit} <b data-testid="delta-${digit}">${model.cursor === null ? '–' : formatTime(model.cursor - t, 6)}</b>${model.cursor !== null && model.cursor !== t ? html` <span class="dim" title="1 / Δ${digit}" data-testid="frequency-${digit}">${formatFrequency(Math.abs(model.cursor - t))}</span>` : ''}</span>`)}
           ${markers.length === 2 ? html`<span>${markers[0][0]}→${markers[1][0]} <b>${formatTime(markers[1][1] - markers[0][1], 6)}</b></span>` : ''}
           <span class="spring"></span>
           <${Driver} controller=${controller} row=${row} />
