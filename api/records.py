@@ -32,7 +32,7 @@ class RunRecords:
 
 def tier_name(value: Any) -> str:
     """interpret, compile or optimise of a number or a name; other names stay."""
-    known = _TIER_NAMES.get(value)
+    known = _TIER_NAMES.get(value) if isinstance(value, (str, int, float)) else None
     return known if known is not None else str(value or "interpret")
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from wasmjit_api.errors import ApiError
 from wasmjit_api.records import read_report
@@ -68,6 +68,7 @@ def test_a_damaged_or_old_database_is_rebuilt(tmp_path: Path) -> None:
     assert again.run(record.run_id)["design"] == "a"
 
 
+@example({"processes": [{"tier": [], "tier_ns": {}}], "deopts": [{"tier": {}}], "timeline": [{"kind": "deopt", "tier": []}]})
 @given(JSON)
 def test_any_json_value_is_a_report(value: object) -> None:
     records = read_report(value)
