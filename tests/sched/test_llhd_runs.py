@@ -454,3 +454,72 @@ def test_a_loop_that_counts_while_it_polls_is_no_polling_loop(mode: str) -> None
     )
     assert ran.out == "ten\n"
     assert not ran.has("this loop never waits")
+
+
+LATCH = """module {{ hw.module @top() {{
+        %z = llhd.constant_time <0ns, 0d, 0e>
+        %e = llhd.constant_time <0ns, 0d, 1e>
+        %ns = llhd.constant_time <1ns, 0d, 0e>
+        %f = hw.constant false
+        %t = hw.constant true
+        %s = llhd.sig %t : i1
+        %r = llhd.sig %t : i1
+        %out = llhd.sig %f : i1
+        %ps = llhd.prb %s : i1
+        %pr = llhd.prb %r : i1
+        {gates}
+        llhd.drv %out, %q after %z : i1
+        llhd.process {{
+          llhd.wait delay %ns, ^p0
+          {steps}
+        ^end:
+          llhd.halt
+        }}
+        hw.output }} }}"""
+PLAIN = "%a = comb.and %ps, %qb : i1\n%q = comb.xor %a, %t : i1\n%b = comb.and %pr, %q : i1\n%qb = comb.xor %b, %t : i1"
+IN_A_REGION = """%q = llhd.combinational -> i1 {
+          %a = comb.and %ps, %qb : i1
+          %n = comb.xor %a, %t : i1
+          llhd.yield %n : i1
+        }
+        %b = comb.and %pr, %q : i1
+        %qb = comb.xor %b, %t : i1"""
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+@pytest.mark.parametrize("gates", [PLAIN, IN_A_REGION], ids=["plain", "region"])
+def test_gates_that_feed_each_other_without_a_signal_hold_their_value(gates: str, mode: str) -> None:
+    # set, hold, reset, hold, set (active low)
+    inputs = [(0, 1), (1, 1), (1, 0), (1, 1), (0, 1)]
+    steps = []
+    for i, (s, r) in enumerate(inputs):
+        nxt = f"^p{i + 1}" if i + 1 < len(inputs) else "^end"
+        steps.append(f"""^p{i}:
+          llhd.drv %s, %{"t" if s else "f"} after %e : i1
+          llhd.drv %r, %{"t" if r else "f"} after %e : i1
+          llhd.wait delay %ns, ^c{i}
+        ^c{i}:
+          %x{i} = llhd.prb %out : i1
+          %f{i} = sim.fmt.bin %x{i} : i1
+          sim.proc.print %f{i}
+          cf.br {nxt}""")
+    ran = run(LATCH.format(gates=gates, steps="\n".join(steps)), mode=mode)
+    assert ran.out == "11001"
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+def test_gates_that_never_settle_end_at_the_delta_limit(mode: str) -> None:
+    ran = run(
+        """module { hw.module @top() {
+        %t = hw.constant true
+        %z = llhd.constant_time <0ns, 0d, 0e>
+        %out = llhd.sig %t : i1
+        %a = comb.xor %b, %t : i1
+        %b = comb.and %a, %t : i1
+        llhd.drv %out, %a after %z : i1
+        hw.output } }""",
+        mode=mode,
+        max_deltas=100,
+    )
+    assert ran.outcome.exit_code == 3
+    assert ran.has("does not settle")

@@ -25,6 +25,7 @@ from wasmjit.elab.definition import (
     walk,
     zero_time,
 )
+from wasmjit.elab.feedback import cut_feedback
 from wasmjit.elab.objects import Field, allocation, field_of, fixed, points_to_object, ties
 from wasmjit.elab.observers import polls, waits_for_change
 from wasmjit.ir import Op, Value
@@ -80,6 +81,7 @@ class Analyser:
     def scan(self) -> None:
         assert self.body is not None
         d = self.d
+        cut_feedback(self.body)
         for op in self.body.ops:
             name = op.name
             try:

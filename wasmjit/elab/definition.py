@@ -226,8 +226,9 @@ def is_pure(op: Op) -> bool:
 
 
 def is_constant(v: Value, memo: dict[Value, bool]) -> bool:
-    """Whether a value is fixed at elaboration (pure and without probes, loads or time in its cone)."""
+    """Whether a value is fixed at elaboration (pure and without probes, loads or time in its cone; not where it depends on itself)."""
     stack = [v]
+    begun: set[Value] = set()
     while stack:
         x = stack[-1]
         if x in memo:
@@ -242,7 +243,11 @@ def is_constant(v: Value, memo: dict[Value, bool]) -> bool:
             memo[x] = False
             stack.pop()
             continue
+        begun.add(x)
         pending = [o for o in op.operands if o not in memo]
+        for o in pending:
+            if o in begun:
+                memo[o] = False
         if pending:
             stack.extend(pending)
             continue
