@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from wasmjit.elab.calls import calls_as_logic
 from wasmjit.elab.definition import (
     ASSERTIONS,
     CLOCKED_EFFECTS,
@@ -81,6 +82,7 @@ class Analyser:
     def scan(self) -> None:
         assert self.body is not None
         d = self.d
+        calls_as_logic(self.body)
         cut_feedback(self.body)
         for op in self.body.ops:
             name = op.name
