@@ -588,3 +588,34 @@ def test_a_function_in_a_continuous_assignment_is_called_whenever_its_arguments_
     once = int(first) - (6 + 8 + 4)
     assert once in (0, 6), "the first value of a signal: of the input before or after time 0"
     assert (int(c), int(later)) == (4, 10 + 12 + 4 + once)
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+def test_integers_without_bits_are_computed_with(mode: str) -> None:
+    ran = run(
+        """module { hw.module @top() {
+        %x = hw.constant 5 : i8
+        %c = hw.constant 0 : i0
+        llhd.process {
+          %a = comb.extract %x from 0 : (i8) -> i0
+          %b = comb.xor %a, %c : i0
+          %s = comb.shl %b, %c : i0
+          %eq = comb.icmp eq %s, %a : i0
+          %ne = comb.icmp ne %s, %a : i0
+          %m = comb.mux %eq, %a, %c : i0
+          %p = comb.parity %m : i0
+          %w = comb.concat %m, %x, %a : i0, i8, i0
+          %arr = hw.array_create %w : i8
+          %e = hw.array_get %arr[%m] : !hw.array<1xi8>, i0
+          %f1 = sim.fmt.bin %eq : i1
+          %f2 = sim.fmt.bin %ne : i1
+          %f3 = sim.fmt.bin %p : i1
+          %f4 = sim.fmt.bin %e : i8
+          %l = sim.fmt.concat (%f1, %f2, %f3, %f4)
+          sim.proc.print %l
+          llhd.halt
+        }
+        hw.output } }""",
+        mode=mode,
+    )
+    assert ran.out == "10000000101"

@@ -71,5 +71,5 @@ def load(name: str, folder: Path, work: Path) -> Suite:
 
 def case(suite: str, row: dict[str, str | None], root: Path) -> Case:
     text = {k: row.get(k) or "" for k in COLUMNS}
-    tops = tuple(t for t in text["tops"].split(",") if t)
+    tops = tuple(t.strip('"') for t in text["tops"].split(",") if t)
     return Case(suite, text["file"], root / text["file"], text["type"], text["tags"], text["should_fail"].strip().lower() in ("yes", "1", "true"), tops)

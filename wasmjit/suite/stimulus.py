@@ -64,7 +64,7 @@ def wrap(path: Path, tops: tuple[str, ...], steps: int = 40, seed: int = 1) -> s
             raise NoStimulus(f"there is no module @{top}")
         inputs, outputs = [], []
         for k, (direction, port, t, _) in enumerate(op.attrs["ports"]):
-            quoted = f'"{port}"' if not re.fullmatch(r"[A-Za-z_][\w$.]*", port) else port
+            quoted = spelled(port)
             if direction == "out":
                 outputs.append(f"{quoted}: {t}")
                 continue
@@ -79,7 +79,7 @@ def wrap(path: Path, tops: tuple[str, ...], steps: int = 40, seed: int = 1) -> s
             inputs.append(f"{quoted}: %{name}_v: {t}")
             signals.append((name, port, t))
         results = ", ".join(f"%out{n}_{k}" for k in range(len(outputs)))
-        body.append(f'    {results + " = " if results else ""}hw.instance "{top}" @{top}({", ".join(inputs)}) -> ({", ".join(outputs)})')
+        body.append(f'    {results + " = " if results else ""}hw.instance "{top}" @{spelled(top)}({", ".join(inputs)}) -> ({", ".join(outputs)})')
     body += ["    %now = llhd.constant_time <0ns, 0d, 1e>", f"    %step = llhd.constant_time <{STEP_FS}fs, 0d, 0e>", "    llhd.process {"]
     for step in range(steps):
         if step:
@@ -94,6 +94,11 @@ def wrap(path: Path, tops: tuple[str, ...], steps: int = 40, seed: int = 1) -> s
     if re.match(r"(?:\s*//.*\n)*\s*(?:builtin\.)?module\b[^@\n]*\{", text) and stripped.endswith("}"):
         return stripped[:-1] + module + "}\n"
     return text + "\n" + module
+
+
+def spelled(name: str) -> str:
+    """A port or symbol name as MLIR writes it."""
+    return name if re.fullmatch(r"[A-Za-z_][\w$.]*", name) else f'"{name}"'
 
 
 def constant(name: str, t: T.Type, width: int, bits: int) -> list[str]:

@@ -22,8 +22,18 @@ _PREDICATES = {"ceq": "eq", "cne": "ne", "weq": "eq", "wne": "ne"}
 _NUMBERED = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge", "ceq", "cne", "weq", "wne")
 
 
+def empty(lw: Lowerer, op: Op) -> bool:
+    """Whether the result is an integer without bits: there is nothing to compute."""
+    if lw.lay(op.results[0]).leaves:
+        return False
+    lw.set(op.results[0], ())
+    return True
+
+
 @lowers(*_FOLDED)
 def _variadic(lw: Lowerer, op: Op) -> None:
+    if empty(lw, op):
+        return
     code = _FOLDED[op.name]
     acc = lw.one(op.operands[0])
     for v in op.operands[1:]:
@@ -33,20 +43,28 @@ def _variadic(lw: Lowerer, op: Op) -> None:
 
 @lowers(*_BINARY)
 def _binary(lw: Lowerer, op: Op) -> None:
+    if empty(lw, op):
+        return
     a, b = lw.one(op.operands[0]), lw.one(op.operands[1])
     lw.set(op.results[0], lw.x(_BINARY[op.name], a.ty, a, b))
 
 
 @lowers("comb.icmp")
 def _icmp(lw: Lowerer, op: Op) -> None:
-    a, b = lw.one(op.operands[0]), lw.one(op.operands[1])
     p = op.attrs["predicate"]
     pred = _NUMBERED[p] if isinstance(p, int) else str(p)
+    if not lw.get(op.operands[0]):
+        # Integers without bits are equal.
+        lw.set(op.results[0], lw.const(BOOL, int(pred in ("eq", "ceq", "weq", "ule", "uge", "sle", "sge"))))
+        return
+    a, b = lw.one(op.operands[0]), lw.one(op.operands[1])
     lw.set(op.results[0], lw.x("icmp", BOOL, a, b, attr=_PREDICATES.get(pred, pred)))
 
 
 @lowers("comb.extract")
 def _extract(lw: Lowerer, op: Op) -> None:
+    if empty(lw, op):
+        return
     a = lw.one(op.operands[0])
     (ty,) = lw.lay(op.results[0]).leaves
     lw.set(op.results[0], lw.x("extract", ty, a, attr=int(op.attrs["lowBit"])))
@@ -63,6 +81,8 @@ def _concat(lw: Lowerer, op: Op) -> None:
 
 @lowers("comb.replicate")
 def _replicate(lw: Lowerer, op: Op) -> None:
+    if empty(lw, op):
+        return
     a = lw.one(op.operands[0])
     (ty,) = lw.lay(op.results[0]).leaves
     lw.set(op.results[0], a if ty == a.ty else lw.x("repl", ty, a))
@@ -70,11 +90,13 @@ def _replicate(lw: Lowerer, op: Op) -> None:
 
 @lowers("comb.parity")
 def _parity(lw: Lowerer, op: Op) -> None:
-    lw.set(op.results[0], lw.x("parity", BOOL, lw.one(op.operands[0])))
+    lw.set(op.results[0], lw.x("parity", BOOL, lw.one(op.operands[0])) if lw.get(op.operands[0]) else lw.const(BOOL, 0))
 
 
 @lowers("comb.reverse")
 def _reverse(lw: Lowerer, op: Op) -> None:
+    if empty(lw, op):
+        return
     a = lw.one(op.operands[0])
     bits = [lw.x("extract", BOOL, a, attr=i) for i in range(a.ty.size)]
     lw.set(op.results[0], lw.x("concat", a.ty, *bits) if len(bits) > 1 else a)
