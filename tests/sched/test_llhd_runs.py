@@ -619,3 +619,69 @@ def test_integers_without_bits_are_computed_with(mode: str) -> None:
         mode=mode,
     )
     assert ran.out == "10000000101"
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+def test_intrinsics_and_library_calls_in_continuous_logic_follow_their_operands(mode: str) -> None:
+    ran = run(
+        """module {
+        llvm.func @__moore_int_to_string(i64) -> !llvm.struct<(ptr, i64)>
+        hw.module @top() {
+          %e = llhd.constant_time <0ns, 0d, 1e>
+          %ns = llhd.constant_time <1ns, 0d, 0e>
+          %three = hw.constant 3 : i64
+          %many = hw.constant 255 : i64
+          %s = llhd.sig %three : i64
+          %i = llhd.prb %s : i64
+          %n = llvm.intr.ctpop(%i) : (i64) -> i64
+          %q = llvm.udiv %i, %three : i64
+          %str = llvm.call @__moore_int_to_string(%i) : (i64) -> !llvm.struct<(ptr, i64)>
+          llhd.process {
+            cf.br ^p(%many : i64)
+          ^p(%new: i64):
+            llhd.wait delay %ns, ^r
+          ^r:
+            %a = sim.fmt.dec %n : i64
+            %b = sim.fmt.dec %q : i64
+            %c = sim.fmt.dyn_string %str : !llvm.struct<(ptr, i64)>
+            %l = sim.fmt.concat (%a, %b, %c)
+            sim.proc.print %l
+            llhd.drv %s, %new after %e : i64
+            %now = llhd.prb %s : i64
+            %again = comb.icmp eq %i, %three : i64
+            cf.cond_br %again, ^p(%new : i64), ^end
+          ^end:
+            llhd.halt
+          }
+          hw.output } }""",
+        mode=mode,
+    )
+    assert "".join(ran.out.split()) == "213" + "885255"
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+@pytest.mark.parametrize("enabled", [True, False])
+def test_an_assertion_of_a_module_may_be_switched_off_by_a_variable_in_memory(enabled: bool, mode: str) -> None:
+    ran = run(
+        f"""module {{
+        llvm.mlir.global internal @on({"true" if enabled else "false"}) {{addr_space = 0 : i32}} : i1
+        hw.module @top() {{
+        %f = hw.constant false
+        %t = hw.constant true
+        %ns = llhd.constant_time <1ns, 0d, 0e>
+        %e = llhd.constant_time <0ns, 0d, 1e>
+        %a = llvm.mlir.addressof @on : !llvm.ptr
+        %s = llhd.sig %t : i1
+        %x = llhd.prb %s : i1
+        %on = llvm.load %a : !llvm.ptr -> i1
+        verif.assert %x if %on : i1
+        llhd.process {{
+          llhd.wait delay %ns, ^b
+        ^b:
+          llhd.drv %s, %f after %e : i1
+          llhd.halt
+        }}
+        hw.output }} }}""",
+        mode=mode,
+    )
+    assert sum("SVA assertion failed" in line for line in ran.lines) == int(enabled)

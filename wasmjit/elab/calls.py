@@ -13,9 +13,9 @@ from wasmjit.sem.sva.plan import CLOCKED, UNCLOCKED
 
 
 def calls_as_logic(body: Block) -> int:
-    """Put every `func.call` that has results and depends on a signal, or is connected to a port, into an `llhd.combinational`, which is evaluated when what
+    """Put every call of a function that has results and depends on a signal, or is connected to a port, into an `llhd.combinational`, which is evaluated when what
     it reads changes; how many."""
-    calls = [(at, op) for at, op in enumerate(body.ops) if op.name == "func.call" and op.results]
+    calls = [(at, op) for at, op in enumerate(body.ops) if op.name in ("func.call", "llvm.call") and op.results and by_value(op)]
     if not calls:
         return 0
     early: set[Value] = set()
@@ -39,6 +39,11 @@ def calls_as_logic(body: Block) -> int:
             body.ops[at] = logic = enclose(op, body)
             moved.add(logic)
     return len(moved)
+
+
+def by_value(call: Op) -> bool:
+    """Calls of the runtime library belong to the logic if they take no pointers: memory that they are given was filled once, at the beginning."""
+    return call.name == "func.call" or bool(call.operands) and not any(isinstance(v.type, T.PtrType) for v in call.operands) and call.attrs.get("callee") is not None
 
 
 LATER = frozenset({"hw.instance", "hw.output", "llhd.output", "llhd.drv"}) | CLOCKED | UNCLOCKED

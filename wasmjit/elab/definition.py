@@ -34,7 +34,9 @@ CLOCKED_EFFECTS = frozenset(
 )
 PROCESS_OPS = frozenset({"llhd.process", "llhd.final"})
 ASSERTIONS = CLOCKED | UNCLOCKED
-PURE_PREFIXES = ("comb.", "hw.", "arith.", "math.", "index.", "sim.fmt.", "ltl.")
+PURE_PREFIXES = ("comb.", "hw.", "arith.", "math.", "index.", "sim.fmt.", "ltl.", "llvm.intr.")
+"""`llvm.intr.` without those of EFFECTS_OF_INTRINSICS."""
+EFFECTS_OF_INTRINSICS = ("llvm.intr.mem", "llvm.intr.stack", "llvm.intr.lifetime", "llvm.intr.va", "llvm.intr.trap", "llvm.intr.debugtrap", "llvm.intr.ubsantrap")
 PURE_OPS = frozenset(
     {
         "llhd.constant_time",
@@ -85,6 +87,7 @@ PURE_OPS = frozenset(
         "llvm.zext",
         "llvm.sext",
         "llvm.trunc",
+        *(f"llvm.{n}" for n in "udiv sdiv urem srem shl lshr ashr fcmp freeze fadd fsub fmul fdiv frem fneg fptosi fptoui sitofp uitofp fpext fptrunc".split()),
         "func.constant",
         "dbg.variable",
         "dbg.scope",
@@ -222,7 +225,7 @@ def is_pure(op: Op) -> bool:
     name = op.name
     if name in PROCESS_OPS or name in REGISTER_OPS or name in CLOCKED_EFFECTS or name == "hw.instance":
         return False
-    return name in PURE_OPS or name.startswith(PURE_PREFIXES)
+    return name in PURE_OPS or name.startswith(PURE_PREFIXES) and not name.startswith(EFFECTS_OF_INTRINSICS)
 
 
 def is_constant(v: Value, memo: dict[Value, bool]) -> bool:

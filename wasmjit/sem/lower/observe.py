@@ -234,7 +234,8 @@ class Evaluation:
         value = present(lw, self.plan.samples[c.op.operands[0]])
         hit = value if c.kind == "cover" else inverse(lw, value)
         if c.enable is not None:
-            hit = both(lw, hit, present(lw, self.plan.samples[c.enable]))
+            known = self.plan.samples.get(c.enable)
+            hit = both(lw, hit, present(lw, known) if known is not None else lw.one(c.enable))
         when(lw, hit, lambda: lw.do("svc", attr=lw.program.service("verif.report", (c.kind, *describe(c.op), "settled"))))
 
     def step(self, c: Check) -> None:

@@ -103,9 +103,10 @@ class Plan:
         if clock is None and value.type == T.IntType(1):
             group = self.group([])
             check = Check(op, kind, None, enable)
-            for v in (value, enable):
-                if v is not None:
-                    self.watch(check, v).notify.append(group)
+            self.watch(check, value).notify.append(group)
+            if enable is not None and self.clean(enable):
+                # Else ($assertoff and the like: a load) it is looked at when the value changes.
+                self.sample(enable).notify.append(group)
             group.checks.append(check)
             return
         prop = Translator(op, clock, self.memo).run(value)
