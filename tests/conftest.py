@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from wasmjit.sem import passes
+
+passes.VERIFY = True
+
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

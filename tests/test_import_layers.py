@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "wasmjit"
 
 LEVEL = {
-    "ir": 0, "sem": 1, "waves": 2, "report": 3, "elab": 4, "runtime": 5, "interp": 6, "codegen": 6, "sched": 7, "foreign": 8, "parity": 8, "suite": 9,
+    "data": -1, "ir": 0, "sem": 1, "waves": 2, "report": 3, "elab": 4, "runtime": 5, "interp": 6, "codegen": 6, "sched": 7, "foreign": 8, "parity": 8, "suite": 9,
     "bench": 9, "progress": 9, "cli": 10,
 }  # fmt: skip
 """A module may import from packages of its own level's package or of a lower level."""

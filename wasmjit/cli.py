@@ -5,10 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import shlex
 import sys
-import tempfile
-import traceback
 from typing import Any
 
 from wasmjit import __version__
@@ -70,7 +67,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     # Scripts written for circt-sim hand plusargs over in CIRCT_UVM_ARGS; those of the command line come first.
-    plus += [a for a in shlex.split(os.environ.get("CIRCT_UVM_ARGS", "")) if a.startswith("+")]
+    if os.environ.get("CIRCT_UVM_ARGS"):
+        import shlex
+
+        plus += [a for a in shlex.split(os.environ["CIRCT_UVM_ARGS"]) if a.startswith("+")]
     options.plusargs = [a[1:] for a in plus]
     module = importlib.import_module(f"wasmjit.cli_{options.command}")
     try:
@@ -88,6 +88,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def internal_error(args: list[str]) -> int:
     """Status 70: say so, and leave what is needed to reproduce it."""
+    import shlex
+    import tempfile
+    import traceback
+
     text = traceback.format_exc()
     with tempfile.NamedTemporaryFile("w", prefix="wasmjit-crash-", suffix=".txt", delete=False, errors="surrogateescape") as f:
         f.write(f"wasmjit {__version__}\ncommand: wasmjit {shlex.join(args)}\ndirectory: {os.getcwd()}\n\n{text}")

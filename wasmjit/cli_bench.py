@@ -25,14 +25,17 @@ def add_parser(subparsers: Any) -> None:
     p.add_argument("--repeats", type=int, default=3, metavar="N", help="best of N (3)")
     p.add_argument("--timeout", type=float, default=120.0, metavar="S", help="per process (120)")
     p.add_argument("-o", "--output", metavar="DIR", help="also write bench.json, bench.txt and bench.svg there")
+    p.add_argument("--telemetry", action="store_true", help="also measure what report, timeline and sampling cost in compile mode (processor time, on each workload's large size)")
+    p.add_argument("--no-calls", action="store_true", help="leave out the cost of calls between Python and wasm")
     p.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(a: argparse.Namespace) -> int:
     """Run the subcommand; 1 when a checksum was wrong or a run failed."""
+    from wasmjit.bench.costs import call_costs, telemetry_cost
     from wasmjit.bench.measure import Bench, Measurement
     from wasmjit.bench.tables import summary, svg, text
-    from wasmjit.bench.tools import available
+    from wasmjit.bench.tools import available, wasmjit_model
 
     unknown = [n for n in a.workload if n not in WORKLOADS]
     tools = available()
@@ -50,7 +53,14 @@ def run(a: argparse.Namespace) -> int:
         bench = Bench(folder, Path(work), a.target, a.repeats, a.timeout, lambda line: print(f"[wasmjit] {line}", file=sys.stderr, flush=True))
         for name in a.workload or list(WORKLOADS):
             rows += bench.workload(WORKLOADS[name], chosen)
-    data = summary(rows, {t.name: t.version for t in chosen})
+    calls = {} if a.no_calls else call_costs()
+    telemetry = {}
+    if a.telemetry:
+        for r in rows:
+            if r.tool == "compile" and not r.problem:
+                w = WORKLOADS[r.workload]
+                telemetry[r.workload] = telemetry_cost([*wasmjit_model(w, folder, "compile"), f"+{w.argument}={r.large}"])
+    data = summary(rows, {t.name: t.version for t in chosen}, calls, telemetry)
     lines = text(data)
     print(json.dumps(data, indent=2) if a.json else "\n".join(lines))
     if a.output:

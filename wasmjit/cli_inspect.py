@@ -30,7 +30,9 @@ def run(args: argparse.Namespace) -> int:
     from wasmjit.sched.inspection import find_bodies, inspect, mir_text, wat_text
     from wasmjit.sched.session import InputError, read_design, unsupported_text
     from wasmjit.sched.simulation import Simulation
+    from wasmjit.sem import passes
 
+    passes.VERIFY = True
     try:
         sim = Simulation(read_design(args.design, args.frontend_arg), RunOptions(mode="interpret", tops=args.top))
     except (InputError, IRError) as e:

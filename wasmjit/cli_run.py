@@ -86,8 +86,8 @@ def setting(name: str) -> tuple[str, str] | None:
     return None
 
 
-def choose(flag: str | None, option: str, name: str, default: Any, parse: Any, accepted: str) -> Any:
-    """A flag beats the environment; an invalid value is a warning and the default is used."""
+def choose(flag: str | None, option: str, name: str, default: Any, parse: Any, accepted: str, more: str = "") -> Any:
+    """A flag beats the environment; an invalid value is a warning that names the accepted ones (`more`: those circt-sim does not have), and the default is used."""
     source, text = option, flag
     if text is None:
         env = setting(name)
@@ -97,7 +97,7 @@ def choose(flag: str | None, option: str, name: str, default: Any, parse: Any, a
     try:
         return parse(text)
     except ValueError:
-        print(f"[wasmjit] Warning: invalid {source}='{text}' (expected {accepted}); using '{default}'", file=sys.stderr)
+        print(f"[wasmjit] Warning: invalid {source}='{text}' (expected {accepted}); using '{default}'{more}", file=sys.stderr)
         return default
 
 
@@ -162,8 +162,8 @@ def run_options(a: argparse.Namespace) -> tuple[list[str], RunOptions]:
         trace_all=a.trace_all,
         hot_threshold=choose(a.jit_hot_threshold, "--jit-hot-threshold", "JIT_HOT_THRESHOLD", 1, threshold, "a number that is not negative"),
         compile_budget=choose(a.jit_compile_budget, "--jit-compile-budget", "JIT_COMPILE_BUDGET", 100000, budget, "a number, -1 for unlimited"),
-        cache_policy=choose(a.jit_cache_policy, "--jit-cache-policy", "JIT_CACHE_POLICY", "memory", policy, "'memory' or 'none'"),
-        fail_on_deopt=bool(a.jit_fail_on_deopt) or choose(None, "", "JIT_FAIL_ON_DEOPT", False, truth, "0 or 1"),
+        cache_policy=choose(a.jit_cache_policy, "--jit-cache-policy", "JIT_CACHE_POLICY", "memory", policy, "'memory' or 'none'", " ('disk' is accepted too)"),
+        fail_on_deopt=bool(a.jit_fail_on_deopt) or choose(None, "", "JIT_FAIL_ON_DEOPT", False, truth, "0 or 1, true or false, yes or no, on or off"),
         report=a.jit_report or (setting("JIT_REPORT_PATH") or ("", None))[1],
         timeline=a.jit_timeline,
         force_deopt=force,
@@ -193,7 +193,9 @@ def run(a: argparse.Namespace) -> int:
         return 2
     thresholds = gc.get_threshold()
     gc.set_threshold(*COLLECT_RARELY)
+    gc.disable()  # until the run begins: what the set-up makes stays
     try:
         return run_design(files, options, frontend_args=a.frontend_arg, record=a.record)
     finally:
+        gc.enable()
         gc.set_threshold(*thresholds)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
+from wasmjit.bench.costs import CALL_LIMITS_US, call_costs, telemetry_cost
 from wasmjit.bench.measure import Bench, Measurement
 from wasmjit.bench.tables import summary, svg, text
 from wasmjit.bench.tools import BuildError, Tool
@@ -65,3 +67,31 @@ def test_a_model_that_cannot_be_built_is_a_note(tmp_path: Path) -> None:
 def test_a_run_that_fails_is_a_note(tmp_path: Path) -> None:
     (r,) = Bench(tmp_path, tmp_path, repeats=1, say=lambda _: None).workload(WORKLOADS["lfsr"], [fake("compile", "echo broken >&2; exit 3")])
     assert "exit status 3: broken" in r.problem
+
+
+def test_call_costs_are_measured_in_both_directions() -> None:
+    costs = call_costs(calls=200, repeats=2)
+    assert costs.keys() == CALL_LIMITS_US.keys() and all(us > 0 for us in costs.values())
+
+
+def test_the_cost_of_telemetry_is_the_difference_of_two_runs(tmp_path: Path) -> None:
+    script = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done"
+    cost = telemetry_cost(["sh", "-c", script, "sh"], repeats=2)
+    assert cost.keys() == {"plain_s", "telemetry_s", "percent"} and cost["plain_s"] >= 0
+
+
+def test_a_run_that_fails_has_no_telemetry_cost() -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        telemetry_cost(["sh", "-c", "exit 3", "sh"], repeats=1)
+
+
+def test_calls_and_telemetry_are_part_of_text_and_json() -> None:
+    data = summary([], {}, {"python_to_wasm": 0.5}, {"lfsr": {"plain_s": 1.0, "telemetry_s": 1.02, "percent": 2.0}})
+    assert data["calls_us"] == {"python_to_wasm": 0.5}
+    assert any("python to wasm" in line for line in text(data)) and any("2.0%" in line for line in text(data))
+
+
+def test_a_model_without_a_checksum_is_said_to_end_early(tmp_path: Path) -> None:
+    w = Workload("lfsr", "cycles", 100, "checksum 1", 1)
+    rows = Bench(tmp_path, tmp_path, target_s=0.0, repeats=1, say=lambda _: None).workload(w, [fake("verilator", "true")])
+    assert rows[0].problem.startswith("prints no checksum")

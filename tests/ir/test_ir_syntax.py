@@ -269,3 +269,11 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Stdin())
     design = parse_file("-")
     assert list(design.symbols) == ["a"] and design.root.loc.file == "<stdin>"
+
+
+def test_the_formats_of_all_rows_can_be_read() -> None:
+    from wasmjit.ir.assembly import ROWS
+
+    assert len(ROWS) > 400
+    for r in ROWS:
+        assert r.spell().spelled, r.name

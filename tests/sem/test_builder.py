@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import mirgen
-from wasmjit.sem.analysis import dominators, liveness, predecessors, reverse_postorder, verify
+from wasmjit.sem.analysis import dominators, liveness, predecessors, reverse_postorder
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.mir import BOOL, F64, FRAME_HEADER, I32, I64, A, Br, CallS, I, Op, Ret, Wait
+from wasmjit.sem.verify import verify
 
 I8 = I(8)
 

@@ -17,8 +17,13 @@ def ratio(a: float, b: float) -> float | None:
     return a / b if a > 0 and b > 0 else None
 
 
-def summary(rows: list[Measurement], versions: dict[str, str]) -> dict[str, Any]:
-    """All figures and the ratios of every pair wasmjit mode / reference simulator."""
+def summary(
+    rows: list[Measurement],
+    versions: dict[str, str],
+    calls: dict[str, float] | None = None,
+    telemetry: dict[str, dict[str, float]] | None = None,
+) -> dict[str, Any]:
+    """All figures and the ratios of every pair wasmjit mode / reference simulator. calls: microseconds by direction; telemetry: by workload (`costs`)."""
     by = {(r.workload, r.tool): r for r in rows}
     ratios = []
     for r in rows:
@@ -40,6 +45,8 @@ def summary(rows: list[Measurement], versions: dict[str, str]) -> dict[str, Any]
         "tools": versions,
         "measurements": [r.as_json() for r in rows],
         "ratios": ratios,
+        "calls_us": calls or {},
+        "telemetry": telemetry or {},
     }
 
 
@@ -55,6 +62,12 @@ def text(data: dict[str, Any]) -> list[str]:
     out += ["", "Speed ratios (above 1: wasmjit is faster)", f"{'workload':10} {'tool':10} {'against':10} {'steady':>10} {'whole':>10}"]
     for r in data["ratios"]:
         out.append(f"{r['workload']:10} {r['tool']:10} {r['against']:10} {number(r['steady']):>10} {number(r['whole_process']):>10}")
+    if data["calls_us"]:
+        out += ["", "Calls across the border (us, processor time)"]
+        out += [f"{name.replace('_', ' '):20} {us:8.3f}" for name, us in data["calls_us"].items()]
+    if data["telemetry"]:
+        out += ["", "Telemetry: report, timeline and sampling in compile mode (s of processor time)", f"{'workload':10} {'without':>9} {'with':>9} {'cost':>8}"]
+        out += [f"{name:10} {t['plain_s']:9.3f} {t['telemetry_s']:9.3f} {t['percent']:7.1f}%" for name, t in data["telemetry"].items()]
     return out
 
 

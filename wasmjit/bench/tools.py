@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from wasmjit.bench.workloads import Workload
+from wasmjit.data import dataclass
 
 BUILD_TIMEOUT_S = 600
 

@@ -13,14 +13,15 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wasmjit.runtime.cache import Cache
-from wasmjit.runtime.engine import Engine, Module, compile_module, deserialize_module
-from wasmjit.runtime.raw import WasmError
+from wasmjit.data import dataclass
+
+if TYPE_CHECKING:
+    from wasmjit.runtime.cache import Cache
+    from wasmjit.runtime.engine import Engine, Module
 
 Signature = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -65,9 +66,8 @@ def compile_kernel(modules: list[ModuleType], *, names: bool = True) -> KernelIm
 # ---- cache -------------------------------------------------------------------------------------------------------------------
 
 
-def source_key(modules: Iterable[ModuleType]) -> bytes:
-    """Hash of what the compiled kernel depends on: the sources of the modules and of every module of this package whose functions or constants they see, and of the compiler."""
-    digest = hashlib.sha256(b"kernel 1")
+def source_modules(modules: Iterable[ModuleType]) -> list[ModuleType]:
+    """The modules and every module of this package whose functions or constants they see, by name."""
     todo, seen = list(modules), set()
     while todo:
         m = todo.pop()
@@ -78,14 +78,42 @@ def source_key(modules: Iterable[ModuleType]) -> bytes:
             owner = value if isinstance(value, ModuleType) else _module_of(value)
             if owner is not None and owner.__name__.partition(".")[0] == m.__name__.partition(".")[0]:
                 todo.append(owner)
-    for name in sorted(seen):
-        m = sys.modules[name]
-        digest.update(name.encode() + b"\0" + Path(str(m.__file__)).read_bytes())
+    return [sys.modules[name] for name in sorted(seen)]
+
+
+def compiler_files() -> list[Path]:
+    """The sources of this compiler."""
+    return [Path(__file__).with_name(part + ".py") for part in ("kernelc", "kernel_module", "kernel_lower", "kernel_expr", "kernel_source", "wasm")]
+
+
+def source_files(modules: Iterable[ModuleType]) -> list[Path]:
+    """All files that the compiled kernel depends on. Constants that come from elsewhere than these modules' functions and modules are theirs by import."""
+    named = source_modules(modules)
+    constants = {sys.modules[n] for m in named for n in _imported_names(m)}
+    return [Path(str(m.__file__)) for m in {*named, *constants}] + compiler_files()
+
+
+def _imported_names(module: ModuleType) -> list[str]:
+    """Modules of the same package that a module's source imports from."""
+    import ast
+
+    tree = ast.parse(Path(str(module.__file__)).read_bytes())
+    package = module.__name__.partition(".")[0]
+    found = [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module and not n.level]
+    found += [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+    return [n for n in found if n.partition(".")[0] == package and n in sys.modules]
+
+
+def source_key(modules: Iterable[ModuleType]) -> bytes:
+    """Hash of what the compiled kernel depends on: the sources of the modules and of every module of this package whose functions or constants they see, and of the compiler."""
+    digest = hashlib.sha256(b"kernel 1")
+    for m in source_modules(modules):
+        digest.update(m.__name__.encode() + b"\0" + Path(str(m.__file__)).read_bytes())
         for key, value in sorted(vars(m).items()):
             if key.isupper() and isinstance(value, (int, float)):
                 digest.update(f"{key}={value!r}\n".encode())
-    for part in ("kernelc", "kernel_module", "kernel_lower", "kernel_expr", "kernel_source", "wasm"):
-        digest.update(Path(__file__).with_name(part + ".py").read_bytes())
+    for part in compiler_files():
+        digest.update(part.read_bytes())
     return digest.digest()
 
 
@@ -95,6 +123,9 @@ def _module_of(value: Any) -> ModuleType | None:
 
 def load_kernel(engine: Engine, modules: list[ModuleType], cache: Cache | None) -> tuple[Module, KernelImage]:
     """The kernel ready to be instantiated, from the cache when it holds it (about 2 ms), else compiled and stored there."""
+    from wasmjit.runtime.engine import compile_module, deserialize_module  # only here: the compiler itself runs without wasmtime
+    from wasmjit.runtime.raw import WasmError
+
     key = b"kernel\0" + source_key(modules) + b"\0" + engine.key
     found = cache.get(key) if cache is not None else None
     if found is not None:

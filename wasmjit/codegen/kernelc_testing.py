@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from wasmjit.codegen.kernel_source import source
 from wasmjit.codegen.kernelc import KernelImage, compile_functions
+from wasmjit.data import dataclass, field
 from wasmjit.runtime.engine import Engine, Instance, Module, compile_module
 from wasmjit.runtime.memory import PAGE, Global, LinearMemory, Table
 from wasmjit.runtime.raw import WasmTrap, host_func

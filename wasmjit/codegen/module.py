@@ -11,9 +11,10 @@ others go through the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
+
+from wasmjit.data import dataclass, field
 
 from ..sem.analysis import is_static_alloca
 from ..sem.mir import Body, CallSite, Ty

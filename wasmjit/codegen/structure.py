@@ -11,8 +11,9 @@ Everything is iterative (10 000 blocks and more) and close to linear. `plan` mak
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from wasmjit.data import dataclass, field
 
 from .wasm import GET, SET, i32_const, uleb
 

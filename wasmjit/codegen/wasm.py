@@ -73,7 +73,7 @@ def uleb_raw(n: int) -> bytes:
     return bytes(out)
 
 
-_ULEB = [uleb_raw(i) for i in range(1024)]
+_ULEB = _BYTE[:128] + [low + high for high in _BYTE[1:8] for low in _BYTE[128:]]
 
 
 def uleb(n: int) -> bytes:
@@ -128,7 +128,10 @@ class _Indexed(list[bytes]):
 
     def __init__(self, opcode: int, size: int = 4096) -> None:
         head = _BYTE[opcode]
-        super().__init__(head + uleb(i) for i in range(size))
+        # The numbers of two bytes are products: 4096 calls of `uleb` would be a twentieth of the start-up time.
+        super().__init__([head + low for low in _BYTE[:128]])
+        for high in _BYTE[1 : size >> 7]:
+            self += [head + low + high for low in _BYTE[128:]]
         self.head = head
 
     def at(self, i: int) -> bytes:

@@ -97,7 +97,7 @@ class Analyser:
             if op.regions:
                 for inner in walk(op):
                     for v in inner.operands:
-                        if isinstance(v.type, T.RefType):
+                        if v.type.__class__ is T.RefType:
                             self.ref_uses.setdefault(v, []).append(inner)
                     for _, vs in inner.successors:
                         for v in vs:
@@ -442,18 +442,22 @@ class Analyser:
         d.sinks.append(Sink("wire", None, v, own))
 
     def captures(self, process: Op) -> None:
+        ops: list[Op] = list(walk(process))
         inside: set[Value] = set()
-        for op in walk(process):
+        for op in ops:
             inside.update(op.results)
-        blocks = [b for r in process.regions for b in r.blocks]
-        for op in walk(process):
-            blocks += [b for r in op.regions for b in r.blocks]
-        for b in blocks:
-            inside.update(b.args)
-        for op in walk(process):
+            for r in op.regions:
+                for b in r.blocks:
+                    inside.update(b.args)
+        for r in process.regions:
+            for b in r.blocks:
+                inside.update(b.args)
+        for op in ops:
+            if not (outside := [v for v in op.operands if v not in inside]) and not op.successors:
+                continue
             observed = set(op.group("observed")) if op.name == "llhd.wait" else set()
-            for v in op.operands:
-                if v not in inside and not isinstance(v.type, (T.RefType, T.FStringType, T.TimeType)):
+            for v in outside:
+                if not isinstance(v.type, (T.RefType, T.FStringType, T.TimeType)):
                     self.captured[v] = self.captured.get(v, False) or v in observed
             for _, vs in op.successors:
                 for v in vs:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from wasmjit.data import dataclass, field
 from wasmjit.elab.definition import MEMORY_READS, REGISTER_OPS, Definition, RegisterGroup, Sink, is_constant, is_pure
 from wasmjit.elab.scope import ModuleScope
 from wasmjit.ir import Op, Value

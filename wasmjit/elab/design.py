@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
+from wasmjit.data import dataclass, field
 from wasmjit.elab.analyse import analyse
 from wasmjit.elab.bodies import Lowered, ProcessDef, RegionDef, lower_definition
 from wasmjit.elab.definition import CTX_HEADER, Definition

@@ -11,8 +11,7 @@ is a driver of the net, and the field shows the net's resolved value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from wasmjit.data import dataclass
 from wasmjit.elab.definition import Definition, is_pure, root_of, walk
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T

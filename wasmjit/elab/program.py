@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from wasmjit.data import dataclass
 from wasmjit.elab.bodies import prefetch_heap_allocas
 from wasmjit.elab.suspends import SuspendAnalysis
 from wasmjit.ir import Design, Op, Region, Value

@@ -6,7 +6,7 @@ branches to it. A join (several predecessors, no loop) follows the if of its imm
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from wasmjit.data import dataclass, field
 
 from ..sem.mir import Block, Body, CallS, Wait
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+from wasmjit.data import dataclass, field
 from wasmjit.ir.attrs import SymbolRef
 from wasmjit.ir.core import Op, Value
 from wasmjit.ir.parser import Operand, OpState, Parser
@@ -51,6 +52,8 @@ SHORT: dict[str, Type] = {
 }  # fmt: skip
 
 ROW_COUNT = [0]
+ROWS: list[_Row] = []
+"""All rows: their formats are read when the ops are first met, by a test in any case."""
 Types = dict[str, Any]
 Infer = Callable[[Types, dict[str, Any]], Any]
 
@@ -92,9 +95,25 @@ class _Row:
     infer_attrs: bool
     defaults: dict[str, Any]
     ident: int
+    fmt: str
+    spelled: bool = False
     elements: list[Any] = field(default_factory=list)
     tail_names: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def spell(self) -> _Row:
+        """Read the format when the op is first met: most designs use few of the ops."""
+        if not self.spelled:
+            self.spelled = True
+            elements = _parse_format(self.fmt)
+            self.elements, tail = _split_tail(elements)
+            self.tail_names = _names_of(self, tail)
+            if tail or not _has_region(self, elements):
+                self.elements = [*self.elements, ("tail", tail)]
+            outs = self.results
+            if self.infer is not None and not self.infer_attrs and len(outs) == 1 and outs[0].name not in self.tail_names and not self.regions:
+                self.tail_names.append(outs[0].name)
+        return self
 
 
 class _State:
@@ -110,6 +129,7 @@ class _State:
 _SLOT = re.compile(r"(\w+)([?*]?)(?::([\w]+)|=(\w+))?\Z")
 
 
+@cache
 def _slots(text: str) -> list[_Slot]:
     out = []
     for word in text.split():
@@ -117,6 +137,11 @@ def _slots(text: str) -> list[_Slot]:
         assert m is not None, word
         out.append(_Slot(m[1], m[2], SHORT[m[3]] if m[3] else None, m[4] or ""))
     return out
+
+
+@cache
+def _groups(text: str) -> tuple[Group, ...]:
+    return tuple(Group(x.name, x.kind) for x in _slots(text))
 
 
 # --- elements ----------------------------------------------------------------------------------------------------------
@@ -411,24 +436,19 @@ def row(
     region_kinds = {r.rstrip("!"): "plain" if r.endswith("!") else "" for r in regions.split()}
     ident = ROW_COUNT[0]
     ROW_COUNT[0] += 1
-    r = _Row(name, ins, outs, attrs or {}, region_kinds, set(successors.split()), infer, infer_attrs, defaults or {}, ident)
-    elements = _parse_format(fmt)
-    r.elements, tail = _split_tail(elements)
-    r.tail_names = _names_of(r, tail)
-    if tail or not _has_region(r, elements):
-        r.elements = [*r.elements, ("tail", tail)]
-    if infer is not None and not infer_attrs and len(outs) == 1 and outs[0].name not in r.tail_names and not region_kinds:
-        r.tail_names.append(outs[0].name)
+    r = _Row(name, ins, outs, attrs or {}, region_kinds, set(successors.split()), infer, infer_attrs, defaults or {}, ident, fmt)
+
+    ROWS.append(r)
 
     def parse(p: Parser, st: OpState) -> None:
         s = _State()
-        _run(p, r, r.elements, st, s)
+        _run(p, r, r.elements if r.spelled else r.spell().elements, st, s)
         _settle(p, r, st, s)
 
     spec = OpSpec(
         name,
-        tuple(Group(x.name, x.kind) for x in ins),
-        tuple(Group(x.name, x.kind) for x in outs),
+        _groups(operands),
+        _groups(results),
         tuple(succ_groups),
         frozenset(traits.split()),
         parse,
@@ -451,12 +471,17 @@ def _first_use(spec: OpSpec, r: _Row) -> Callable[..., Any]:
     made: list[Any] = []
 
     def fast(*args: Any) -> Any:
-        # Parsers keep the function they found in the table when they began, so this one stays in use for a while.
+        # Parsers keep the function they found in the table when they began: this one puts the other in its place there.
         if not made:
             from wasmjit.ir.fastpath import build
 
-            made.append(build(r))
+            made.append(build(r.spell()))
             spec.fast = made[0]
+        if made[0] is not None:
+            fasts = args[0].fasts
+            for name, known in fasts.items():
+                if known is fast:
+                    fasts[name] = made[0]
         return made[0](*args) if made[0] is not None else None
 
     return fast
@@ -515,8 +540,8 @@ def syntax(
         for one in name.split():
             SPECS[one] = OpSpec(
                 one,
-                tuple(Group(x.name, x.kind) for x in _slots(operands)),
-                None if results is None else tuple(Group(x.name, x.kind) for x in _slots(results)),
+                _groups(operands),
+                None if results is None else _groups(results),
                 tuple(succ_groups),
                 frozenset(traits.split()),
                 fn,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from wasmjit.data import dataclass
 from wasmjit.ir.types import Type
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import re
 import sys
@@ -10,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from wasmjit.data import replace
 from wasmjit.ir.attrreader import AttrReader
 from wasmjit.ir.core import Block, Op, Region, Source, Value, skip_space
 from wasmjit.ir.diagnostics import Diagnostic, IRError
@@ -510,7 +510,7 @@ class Parser(AttrReader):
                 f"llhd.wait passes {len(args) - len(missing)} values, but ^{target.label} takes {len(args)}; the others are taken as zero"
             )
             warning = self.source.diagnostic(op.text_pos, text, "the front end lost values here; results may differ from the source")
-            self.warnings.append(dataclasses.replace(warning, severity="warning"))
+            self.warnings.append(replace(warning, severity="warning"))
 
     def _leave_pending(self, scope: Scope) -> None:
         """Names used in a finished region but not defined in it: an enclosing region may still define them, unless it is complete."""

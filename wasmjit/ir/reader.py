@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import sys
-import zlib
 from pathlib import Path
 
 from wasmjit.ir import dialects
@@ -31,6 +29,9 @@ def read_bytes(path: str | Path) -> bytes:
         hint = "give the path of an .mlir file, or - for standard input" if isinstance(e, FileNotFoundError) else ""
         raise IRError([Diagnostic(f"cannot read the file: {e.strerror or e}", name, hint=hint)]) from e
     if data[:2] == b"\x1f\x8b":
+        import gzip
+        import zlib
+
         try:
             data = gzip.decompress(data)
         except EOFError as e:

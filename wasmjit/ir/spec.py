@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from wasmjit.data import dataclass, field
 
 if TYPE_CHECKING:
     from wasmjit.ir.core import Op, Value

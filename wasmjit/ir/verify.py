@@ -31,6 +31,8 @@ class Verifier:
         self.found: list[Diagnostic] = []
         self.tables: dict[Op, dict[str, Op]] = {}
         self.root: Op | None = None
+        self.known: dict[str, tuple[Any, bool, Callable[[Verifier, Op], None] | None]] = {}
+        """Rules of an operation by its name: (check of its table row, whether it is a terminator, check of its symbols)."""
 
     # --- reporting -----------------------------------------------------------------------------------------------------
 
@@ -81,22 +83,27 @@ class Verifier:
                 self.report(parent, f"the entry block has arguments {_types(got)}, but the function takes {_types(want)}")
 
     def _block(self, block: Block, dom: Dominance | None, need_end: bool, work: list[Region]) -> None:
-        specs, symbol_checks = SPECS, _SYMBOL_CHECKS
-        report = self.report
+        known, report = self.known, self.report
         last = block.ops[-1] if block.ops else None
         for op in block.ops:
             name = op.name
-            spec = specs.get(name)
-            if spec is not None:
-                if spec.verify is not None:
-                    spec.verify(op, report)
-                if "terminator" in spec.traits and op is not last:
-                    report(op, f"{name} ends a block, but further operations follow")
-            check = symbol_checks.get(name)
+            rules = known.get(name)
+            if rules is None:
+                spec = SPECS.get(name)
+                rules = known[name] = (None, False, None) if spec is None else (spec.verify, "terminator" in spec.traits, _SYMBOL_CHECKS.get(name))
+            verify, terminator, check = rules
+            if verify is not None:
+                verify(op, report)
+            if terminator and op is not last:
+                report(op, f"{name} ends a block, but further operations follow")
             if check is not None:
                 check(self, op)
-            if dom is not None and op.operands:
-                self._uses(op, op.operands, block, dom)
+            if dom is not None:
+                for v in op.operands:
+                    owner = v.owner
+                    # Nearly all uses: the definition stands above in the same block.
+                    if owner.__class__ is not Op or owner.parent is not block or owner._pos > op._pos or owner._src is not op._src:
+                        self._uses(op, [v], block, dom)
             if op.successors:
                 self._branch(op, block, dom)
             for region in op.regions:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wasmjit.waves import WaveError, compare, open_wave
+from wasmjit.data import dataclass, field
+from wasmjit.waves.compare import compare
+from wasmjit.waves.model import WaveError
+from wasmjit.waves.read import open_wave
 
 MODES = ("interpret", "compile")
 SCHEMA_VERSION = 1

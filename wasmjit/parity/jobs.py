@@ -6,9 +6,9 @@ import json
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from wasmjit.data import dataclass, field
 from wasmjit.parity.child import run_child, wasmjit_command
 from wasmjit.parity.compare import MODES, Verdict, compare_runs
 

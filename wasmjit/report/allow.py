@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from wasmjit.data import dataclass, field
 
 MODES = ("exact", "prefix", "regex")
 KINDS = ("reason", "reason_detail", "process_name", "process_reason", "process_id", "process_id_reason")

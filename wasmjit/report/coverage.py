@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from wasmjit.data import dataclass
 
 SCHEMA_VERSION = 1
 MAX_EMPTY_LINES = 4096

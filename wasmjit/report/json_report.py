@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass, field
 from typing import Any
 
+from wasmjit.data import dataclass, field
 from wasmjit.report.reasons import COUNTED_REASONS
 from wasmjit.report.telemetry import TIERS, Telemetry
 

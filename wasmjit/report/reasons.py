@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+
+from wasmjit.data import dataclass
 
 COUNTED_REASONS = ("unknown", "interpreter_fallback", "guard_failed", "unsupported_operation", "missing_thunk")
 """Reasons with a counter `jit_deopt_reason_*` in the report, in its order."""

@@ -28,10 +28,13 @@ import subprocess
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
+
+from wasmjit.report.telemetry import CodeModule
+
+__all__ = ["RUN_FIELDS", "CodeModule", "RunRecorder", "safe_name", "tier_mix_of"]
 
 SCHEMA_VERSION = 1
 
@@ -72,17 +75,6 @@ def commit_of(directory: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None
-
-
-@dataclass(frozen=True, slots=True)
-class CodeModule:
-    """A module the run compiled. `bodies`: names (definitions) in the order of the functions the module defines; `wall_ns`, `time_fs`: when it was installed."""
-
-    wasm: bytes
-    bodies: tuple[str, ...]
-    wall_ns: int
-    time_fs: int
-    cause: str = ""
 
 
 class RunRecorder:

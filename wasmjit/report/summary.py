@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wasmjit.data import dataclass, field
 from wasmjit.report.allow import AllowList, DeoptRow
 from wasmjit.report.reasons import explain
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
+from wasmjit.data import dataclass, field
 from wasmjit.report.reasons import COUNTED_REASONS
 
 KINDS = ("bailout", "eager", "lazy")
@@ -139,6 +139,17 @@ class CallSiteProfile:
             "unresolved_calls": self.unresolved_calls, "targets_total": len(self.targets), "target_set_version": self.target_set_version,
             "target_set_hash": self.target_set_hash, "targets": [{"target_name": name, "calls": calls} for name, calls in ranked],
         }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CodeModule:
+    """A module the run compiled. `bodies`: names (definitions) in the order of the functions the module defines; `wall_ns`, `time_fs`: when it was installed."""
+
+    wasm: bytes
+    bodies: tuple[str, ...]
+    wall_ns: int
+    time_fs: int
+    cause: str = ""
 
 
 class Telemetry:

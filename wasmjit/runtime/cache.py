@@ -14,7 +14,6 @@ import hashlib
 import hmac
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 MAGIC = b"wasmjit\x01"
@@ -69,6 +68,8 @@ class Cache:
     def _load_secret(self) -> bytes:
         path = self.root / "hmac.key"
         if not path.exists():
+            import tempfile
+
             fd, tmp = tempfile.mkstemp(dir=self.root, prefix=".key-")  # mode 0600
             with os.fdopen(fd, "wb") as f:
                 f.write(os.urandom(32))
@@ -116,6 +117,8 @@ class Cache:
     def put(self, key: bytes, data: bytes) -> bool:
         """Store an entry, replacing an older one. False when the file system refuses (full, read-only): a run goes on without a cache."""
         path = self._path(key)
+        import tempfile  # only where something is stored
+
         tmp = None
         try:
             fd, tmp = tempfile.mkstemp(dir=self.root, prefix=".tmp-")

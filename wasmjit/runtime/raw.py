@@ -16,12 +16,13 @@ import ctypes
 import struct
 from collections.abc import Callable, Sequence
 from ctypes import POINTER, addressof, byref, c_char_p, c_double, c_float, c_size_t, c_uint8, c_uint64, c_void_p
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from wasmtime import _bindings as wb
 from wasmtime import _ffi as ffi
+
+from wasmjit.data import dataclass
 
 if TYPE_CHECKING:
     from wasmjit.runtime.engine import Store

@@ -15,9 +15,9 @@ from __future__ import annotations
 import importlib
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from wasmjit.data import dataclass
 from wasmjit.sem.mir import F32, F64, I32, I64, I, Ty
 
 if TYPE_CHECKING:

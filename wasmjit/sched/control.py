@@ -2,7 +2,7 @@
 
 Offsets are byte addresses (the block lies at address 0). Fields are u32 unless a comment says u64. Addresses 0..15 stay zero, so that a
 null pointer never hits a field. "in" marks what elaboration writes before `k_init`; everything else belongs to the kernel, except the
-words the host may write at any time between calls: CB_STOP, CB_FINISH, CB_HOST_WANT, the limits and the ring cursor.
+words the host may write at any time between calls: CB_STOP, CB_ATTENTION, CB_FINISH, CB_HOST_WANT, the limits and the ring cursor.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ CB_FORCES = 304
 CB_EMERGENCY = 308  # where frames go when memory is exhausted
 CB_LIVE_DYN = 312  # dynamic processes alive
 CB_PEAK_DYN = 316
+CB_ATTENTION = 320  # non-zero: k_run returns REASON_BUDGET when time has advanced; set by any thread of the host
 CB_APPLYING = 324  # slot of the heap being applied, 0 for the fast vectors
 CB_LOOPS = 376  # u64, turns of loops without suspension; counted by code when there is a step limit
 

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from types import FunctionType, ModuleType
 from typing import Any
 
-from wasmjit.sched.kernel import MODULES
+from wasmjit.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +45,18 @@ def signatures(modules: Iterable[ModuleType]) -> dict[str, Signature]:
     return {name: signature(fn) for name, fn in exported(modules).items()}
 
 
-EXPORTS: dict[str, Signature] = signatures(MODULES)
+EXPORTS: dict[str, Signature]
+"""Of the event kernel; made from its sources when first asked for. Runs take them from the kernel's image."""
+
+
+def __getattr__(name: str) -> dict[str, Signature]:
+    if name != "EXPORTS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from wasmjit.sched.kernel import MODULES
+
+    return globals().setdefault(name, signatures(MODULES))  # type: ignore[no-any-return]
+
+
+def image_signatures(exports: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> dict[str, Signature]:
+    """The same table from the exports of a compiled kernel."""
+    return {name: Signature(params, results[0] if results else "") for name, (params, results) in exports.items()}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from wasmjit.data import dataclass, field
 
 ACCEPTED = "all, once, every:N with N of at least 1, or process:NAME"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wasmjit.report.telemetry import DeoptRecord, TimelineEvent
 from wasmjit.sched import control as cb
 from wasmjit.sched import descriptors as d
+from wasmjit.sched.backoff import BackOff
 from wasmjit.sched.forced import ForcedDeopts
 from wasmjit.sched.jit import Jit
 from wasmjit.sem.mir import FRAME_PROC, FRAME_TOKEN, Body, CallS, Wait, place_of
@@ -37,6 +38,7 @@ class Governor:
         self.jit.asks = self.asked
         self.counts: dict[str, int] = {}
         self.bailed: set[str] = set()
+        self.backoff = BackOff(self)
         self.interpreting = False  # compiled code was left for this activation (the sampling thread looks at it)
         self.static_of: dict[str, list[int]] = {}
         for p in sim.elab.processes:
@@ -79,6 +81,10 @@ class Governor:
 
         def interpreted(ctx: int, frame: int) -> Any:
             n = self.counts[key] = self.counts.get(key, 0) + 1
+            if key in self.backoff.out:
+                if not self.backoff.activation(key):
+                    self.bailout(key, frame, "missing_thunk", "backed_off")
+                return run(ctx, frame)
             if key in jit.compiled and self.policy != "none":
                 # The slot was swapped while an old reference was in use.
                 return run(ctx, frame)
@@ -130,10 +136,22 @@ class Governor:
         self.sim.telemetry.event(TimelineEvent("evict", 0, key, 0, self.sim.view.u64(cb.CB_FS), self.wall(), 0, key))
         return status
 
-    def installed(self, key: str) -> None:
-        """Processes of this body count as tier 1 from here on."""
+    def installed(self, key: str, tier: int = 1) -> None:
+        """Processes of this body count as of this tier from here on."""
         for n in self.static_of.get(key, ()):
-            self.sim.view.set_proc_code(n, self.sim.code.slots[key], 1)
+            self.sim.view.set_proc_code(n, self.sim.code.slots[key], tier)
+
+    def between_steps(self) -> None:
+        """The kernel has come back between two time steps: install what is ready."""
+        for key in self.jit.swap():
+            if key in self.backoff.out:
+                self.backoff.replaced(key)
+            elif key in self.jit.compiled and key in self.static_of:
+                self.installed(key, 2)
+
+    def close(self) -> None:
+        """The run is over."""
+        self.jit.close()
 
     # -- records -------------------------------------------------------------------------------------------------------------------------------
 
@@ -193,7 +211,7 @@ class Governor:
         fn, ctx, frame = sim.view.u32(row + d.P_FN), sim.view.u32(row + d.P_CTX), sim.view.u32(row + d.P_FRAME)
         key, counter = sim.code.keys[fn], sim.view.u32(row + d.P_COUNTER)
         begun = time.perf_counter_ns()
-        self.forced(key, frame)
+        self.left(key, frame)
         last = sim.telemetry.last_deopt
         self.interpreting = True
         try:
@@ -206,7 +224,15 @@ class Governor:
                 sim.telemetry.deopt_cost(last, time.perf_counter_ns() - begun)
 
     def callee_deopt(self, key: str, frame: int) -> None:
-        self.forced(key, frame)
+        self.left(key, frame)
+
+    def left(self, key: str, frame: int) -> None:
+        """Code was left at a resume point: because it was asked for, or because it met what it was not made for."""
+        if self.force.countdown or self.force.pattern:
+            self.forced(key, frame)
+            return
+        detail = "unexpected_resume_state"
+        self.record("eager", key, frame, "guard_failed", detail, self.backoff.left(key, detail))
 
     def forced(self, key: str, frame: int) -> None:
         self.record("eager", key, frame, "guard_failed", "forced", "interpreted once")

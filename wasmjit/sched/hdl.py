@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wasmjit.data import dataclass
 from wasmjit.ir import types as T
 from wasmjit.runtime.services import string_value, text
 from wasmjit.sched import control as cb

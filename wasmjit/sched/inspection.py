@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from wasmjit.codegen.module import KernelType, SimpleLink, compile_bodies
 from wasmjit.codegen.module import Unsupported as NotCompiled
+from wasmjit.data import dataclass
 from wasmjit.elab.design import Instance
 from wasmjit.sched.exports import EXPORTS
 from wasmjit.sched.simulation import Simulation

@@ -25,8 +25,9 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from wasmjit.data import dataclass
 
 i32 = int
 """An unsigned 32-bit value."""

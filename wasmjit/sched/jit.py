@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from wasmjit.codegen.calls import REC_CORO, REC_FRAME, REC_FUNC, REC_SIG
@@ -12,12 +13,12 @@ from wasmjit.codegen.floats import FMATH_NAMES
 from wasmjit.codegen.module import Nets, compile_bodies
 from wasmjit.codegen.module import Unsupported as CannotCompile
 from wasmjit.interp.env import SimFault
-from wasmjit.report.record import CodeModule
-from wasmjit.report.telemetry import TimelineEvent
-from wasmjit.runtime.engine import Instance, compile_module, deserialize_module
+from wasmjit.report.telemetry import CodeModule, TimelineEvent
+from wasmjit.runtime.engine import Instance, Module, compile_module, deserialize_module
 from wasmjit.runtime.raw import Func, WasmError, WasmTrap, host_func, raw_call
 from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sched import control as cb
+from wasmjit.sched.background import LARGE_MODULE, Background, Job, quick_native
 from wasmjit.sched.exports import Signature
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.fold import FMATH
@@ -34,6 +35,7 @@ LARGE_DESIGN = 1000
 PATIENCE = 8
 """Calls of a function of a large design that are interpreted before it is compiled, and with it those called half as often."""
 RECORD_BYTES = 16
+QUICK = b"quick"
 _TWO_ARGUMENTS = frozenset({"atan2", "hypot", "copysign", "fmod", "remainder", "pow"})
 
 
@@ -257,27 +259,25 @@ class Jit:
         sim = self.sim
         for body in bodies:
             self.note_services(body)
-        module = None
-        hit = False
-        key = b""
-        if sim.options.cache_policy == "disk" and sim.cache is not None:
-            key = hashlib.sha256(b"design\0" + sim.engine.key + b"\0" + wasm).digest()
-            data = sim.cache.get(key)
-            if data is not None:
-                try:
-                    module = deserialize_module(sim.engine, data)
-                    hit = True
-                except WasmError:
-                    module = None
-        if module is None:
+        key = hashlib.sha256(b"design\0" + sim.engine.key + b"\0" + wasm).digest() if sim.options.cache_policy == "disk" and sim.cache is not None else b""
+        module = self.cached(key)
+        hit = module is not None
+        large = module is None and len(wasm) >= LARGE_MODULE
+        if module is None and large:
+            module = self.cached(key + QUICK) if key else None
+            hit = module is not None
+        if module is None and large:
+            native = quick_native(sim.engine.wasm_stack, wasm)
+            module = deserialize_module(sim.engine, native)
+            if key and sim.cache is not None:
+                sim.cache.put(key + QUICK, native)
+        elif module is None:
             module = compile_module(sim.engine, wasm)
             if key and sim.cache is not None:
                 sim.cache.put(key, module.serialize())
-        imports = dict(self.imports)
-        for ns, name in module.imports:
-            if ns == "k" and (ns, name) not in imports:
-                imports[ns, name] = self.imports[ns, name] = sim.kernel.instance.func(name)
-        self.instances.append(Instance(sim.store, module, imports))
+        self.instantiate(module)
+        if large:
+            self.background.add(Job([b.key for b in bodies], wasm, key))
         for body in bodies:
             self.compiled.add(body.key)
             sim.code.installed(body.key)
@@ -290,6 +290,55 @@ class Jit:
         sim.telemetry.event(TimelineEvent(kind, 0, "", 1, now, wall, dur, named[0].name, cause, len(bodies)))
         for body in named:
             sim.telemetry.event(TimelineEvent("install", 0, body.name, 1, now, wall + dur, 0, body.key))
+
+    def cached(self, key: bytes) -> Module | None:
+        """The module behind a key of the disk cache."""
+        data = self.sim.cache.get(key) if key and self.sim.cache is not None else None
+        if data is None:
+            return None
+        try:
+            return deserialize_module(self.sim.engine, data)
+        except WasmError:
+            return None  # native code of another CPU: compiled again
+
+    def instantiate(self, module: Module) -> None:
+        """Make the module's functions those of the table."""
+        for ns, name in module.imports:
+            if ns == "k" and (ns, name) not in self.imports:
+                self.imports[ns, name] = self.sim.kernel.instance.func(name)
+        self.instances.append(Instance(self.sim.store, module, self.imports))
+
+    # -- optimised code from the background ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def background(self) -> Background:
+        view = self.sim.view
+        return Background(self.sim.engine.wasm_stack, lambda: view.set_u32(cb.CB_ATTENTION, 1))
+
+    def swap(self) -> list[str]:
+        """Between two time steps: optimised modules that are ready take the place of the quick ones. The keys of their bodies."""
+        sim = self.sim
+        swapped: list[str] = []
+        if "background" not in self.__dict__:
+            return swapped
+        for job in self.background.finished():
+            if not job.native:
+                continue
+            t0 = time.perf_counter_ns()
+            self.instantiate(deserialize_module(sim.engine, job.native))
+            if job.cache_key and sim.cache is not None:
+                sim.cache.put(job.cache_key, job.native)
+            names = [k for k in job.keys if k in sim.program.bodies]
+            first = sim.program.bodies[names[0]].name if names else ""
+            now, wall = sim.view.u64(cb.CB_FS), t0 - sim.started_ns
+            sim.telemetry.event(TimelineEvent("tier", 0, "", 2, now, wall, job.dur_ns, first, "optimised in the background", len(job.keys)))
+            swapped += job.keys
+        return swapped
+
+    def close(self) -> None:
+        """The run is over."""
+        if "background" in self.__dict__:
+            self.background.close()
 
     # -- stubs -------------------------------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from wasmjit.sched import control as cb
-from wasmjit.sched.kernel import monitor as km
+from wasmjit.sched import monitorfields as km
 from wasmjit.sem.lower.observe import describe
 from wasmjit.sem.sva.automaton import Automaton
 from wasmjit.sem.sva.plan import Check

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from wasmjit.data import dataclass, field
 
 
 class OutputError(Exception):

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from wasmjit.runtime.services import SimFault
 from wasmjit.sched import control as cb
 from wasmjit.sched.tracing import declare
-from wasmjit.waves import DumpControl, DumpRequest, SignalTrace, WaveError, WaveWriter, create_writer
-from wasmjit.waves.vcd import VcdWriter
 
 if TYPE_CHECKING:
     from wasmjit.sched.simulation import Simulation
+    from wasmjit.waves import DumpControl, DumpRequest, SignalTrace, WaveWriter
 
 
 class Monitor:
@@ -86,6 +85,8 @@ class Postponed:
 
     def control(self) -> DumpControl:
         if self.dump is None:
+            from wasmjit.waves import DumpControl
+
             self.dump = DumpControl(self.open, self.sim.runtime.warn)
         return self.dump
 
@@ -93,6 +94,8 @@ class Postponed:
         """Everything is dumped: circt-verilog does not hand the arguments on."""
         sim = self.sim
         if self.trace is None:
+            from wasmjit.waves import SignalTrace
+
             self.trace = SignalTrace()
             declare(sim, self.trace, lambda path, name: True, False)
             for net in self.trace.nets:
@@ -101,6 +104,9 @@ class Postponed:
         self.request()
 
     def open(self, request: DumpRequest, time_fs: int) -> WaveWriter:
+        from wasmjit.waves import WaveError, create_writer
+        from wasmjit.waves.vcd import VcdWriter
+
         path = self.sim.runtime.open_path(request.path, True)
         if path is None:
             raise SimFault(f"$dumpvars: {request.path!r} may not be written")

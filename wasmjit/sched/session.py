@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from wasmjit.ir import Design, IRError, parse_file, parse_text
-from wasmjit.report.json_report import build_report, write_report, write_text_atomically
-from wasmjit.report.perfetto import write_timeline
 from wasmjit.report.telemetry import TIERS
 from wasmjit.runtime.engine import with_stack
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.outcome import OutputError
-from wasmjit.sched.recording import Recording, start_recording
 from wasmjit.sched.runtime_impl import write_fd
 from wasmjit.sched.simulation import Simulation
-from wasmjit.sched.statistics import analysis, fill_processes, op_stats, process_stats, report_data, sim_stats
 from wasmjit.sched.watch import Watch
 from wasmjit.sem.lower.core import Unsupported
 from wasmjit.waves.model import WaveError
+
+if TYPE_CHECKING:
+    from wasmjit.sched.recording import Recording
+
+# What only some runs need (reports, statistics, recording, the front end) is imported where it is used: it would be a quarter of the start-up time.
 
 SOURCES = (".sv", ".v", ".svh", ".vh")
 
@@ -45,6 +45,9 @@ def read_design(files: list[str], frontend_args: list[str]) -> Design:
 
 
 def frontend(files: list[str], frontend_args: list[str]) -> str:
+    import shutil
+    import subprocess
+
     tool = shutil.which("circt-verilog")
     if tool is None:
         raise InputError(
@@ -79,7 +82,11 @@ def run_design(files: list[str], options: RunOptions, frontend_args: list[str] |
         began = time.perf_counter()
         design = read_design(files, frontend_args or [])
         read_s = time.perf_counter() - began
-        recorder = start_recording(record, files, options) if record is not None else None
+        recorder = None
+        if record is not None:
+            from wasmjit.sched.recording import start_recording
+
+            recorder = start_recording(record, files, options)
         sim = Simulation(design, options, recorder.tee if recorder is not None else write_fd)
     except (InputError, IRError) as e:
         print(e, file=sys.stderr)
@@ -93,6 +100,8 @@ def run_design(files: list[str], options: RunOptions, frontend_args: list[str] |
     for w in sim.elab.warnings:
         sim.say(f"Warning: {w}")
     if options.analyze:
+        from wasmjit.sched.statistics import analysis
+
         print_lines(sim, analysis(sim))
         return 0
     if options.verbose:
@@ -168,12 +177,18 @@ def finish(sim: Simulation, watch: Watch, recorder: Recording | None, usable: bo
     if complete:
         sim.say(f"Simulation completed at time {outcome.final_time_fs} fs")
     if options.sim_stats:
+        from wasmjit.sched.statistics import sim_stats
+
         print_lines(sim, sim_stats(sim))
     if complete:
         sim.say("Simulation completed")
     if options.process_stats:
+        from wasmjit.sched.statistics import process_stats
+
         print_lines(sim, process_stats(sim, options.process_stats_top))
     if options.op_stats:
+        from wasmjit.sched.statistics import op_stats
+
         print_lines(sim, op_stats(sim, options.op_stats_top))
     if options.verbose >= 2:
         print_lines(sim, decisions(sim))
@@ -187,6 +202,12 @@ def finish(sim: Simulation, watch: Watch, recorder: Recording | None, usable: bo
 def write_reports(sim: Simulation, watch: Watch, recorder: Recording | None) -> None:
     """--jit-report, --jit-timeline, --coverage, --profile and the recorded run. A file that cannot be written is an error of the run (exit status 2)."""
     options, outcome = sim.options, sim.outcome
+    if not (options.profile or options.timeline or options.report or recorder is not None):
+        return
+    from wasmjit.report.json_report import build_report, write_report, write_text_atomically
+    from wasmjit.report.perfetto import write_timeline
+    from wasmjit.sched.statistics import fill_processes, report_data
+
     fill_processes(sim)
     watch.note_tier_times()
     try:

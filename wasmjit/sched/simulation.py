@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from wasmjit.codegen import wide_rt
 from wasmjit.codegen.module import Nets
 from wasmjit.elab.definition import Definition
 from wasmjit.elab.design import Elaborated, Process, default_tops
@@ -23,7 +23,7 @@ from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sched import control as cb
 from wasmjit.sched import descriptors, overflow
 from wasmjit.sched.code import Code
-from wasmjit.sched.exports import EXPORTS, signatures
+from wasmjit.sched.exports import image_signatures
 from wasmjit.sched.governor import Governor
 from wasmjit.sched.hdl import Names
 from wasmjit.sched.interpreter import InterpEnv, deepen_recursion
@@ -37,7 +37,7 @@ from wasmjit.sched.services import Services
 from wasmjit.sched.tables import KernelTables
 from wasmjit.sched.tracing import Tracing, drain
 from wasmjit.sched.view import KernelView
-from wasmjit.sched.wasmkernel import WasmKernel
+from wasmjit.sched.wasmkernel import WasmKernel, kernel_module
 from wasmjit.sem.dense import dense_elements
 from wasmjit.sem.lower.core import Unsupported
 from wasmjit.sem.mir import FRAME_HEADER, Body, CallSite
@@ -72,12 +72,15 @@ class Simulation:
         self.started = time.perf_counter()
         self.started_ns = time.perf_counter_ns()
         self.telemetry = Telemetry()
-        self.kernel_signatures = dict(EXPORTS) | signatures([wide_rt])
         self.tracing: Tracing | None = None
         self.postponed = Postponed(self)
         self.names: Names | None = None
         self.cache: Cache | None = open_cache()
-        self.program = ProgramImpl(design, {n: (s.params, (s.result,) if s.result else ()) for n, s in EXPORTS.items()})
+        self.engine = Engine("speed", wasm_stack=8 << 20)
+        self.kernel_code = kernel_module(self.engine, self.cache)
+        exports = self.kernel_code[1].exports
+        self.kernel_signatures = image_signatures(exports)
+        self.program = ProgramImpl(design, {n: s for n, s in exports.items() if n.startswith("k_")})
         self.program.count_steps = bool(options.max_process_steps)
         self.elab = Elaborated(design, self.program)
         self.region_keys: set[str] = set()
@@ -132,13 +135,12 @@ class Simulation:
         records = (stack_top + tables.size() + 127) // 64 * 64
         countdown = records + functions * RECORD_BYTES
         self.heap_base = (countdown + 64 + 63) // 64 * 64
-        self.engine = Engine("speed", wasm_stack=8 << 20)
         self.store = self.engine.store()
         limit = max(GUEST_BASE + self.options.max_memory, self.heap_base + (16 << 20))
         self.memory = LinearMemory(self.store, self.heap_base + PAGE, min(limit, 4 << 30))
         self.table = Table(self.store, max(1024, 2 * (len(elab.processes) + len(elab.regions))))
         self.sp = Global(self.store, stack_top)
-        self.kernel = WasmKernel(self.engine, self.store, self.memory, self.table, self.sp, {"drain": self.drain, "net_change": self.net_change, "deopt": self.deopt}, self.cache, (wide_rt,))
+        self.kernel = WasmKernel(self.engine, self.store, self.memory, self.table, self.sp, {"drain": self.drain, "net_change": self.net_change, "deopt": self.deopt}, loaded=self.kernel_code)
         self.view = KernelView(self.memory)
         self.runtime = RuntimeImpl(self)
         self.services = Services(self)
@@ -186,12 +188,17 @@ class Simulation:
         t0 = time.perf_counter()
         try:
             self.initialise()
+            if not gc.isenabled():
+                gc.freeze()
+                gc.enable()
             self.loop()
         except WasmTrap as e:
             self.trapped(e)
         except IRError as e:
             self.invalid(e)
         finally:
+            if self.governor is not None:
+                self.governor.close()
             self.runtime.flush()
             out.run_wall_ms = (time.perf_counter() - t0) * 1e3
             out.total_wall_ms = (time.perf_counter() - self.started) * 1e3
@@ -255,6 +262,8 @@ class Simulation:
                 self.outcome.reason = "max_time"
                 break
             if reason == cb.REASON_BUDGET:
+                if self.governor is not None:
+                    self.governor.between_steps()
                 continue
             if reason == cb.REASON_RING:
                 self.drain()

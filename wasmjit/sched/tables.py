@@ -17,8 +17,8 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import MutableSequence
-from dataclasses import dataclass, field
 
+from wasmjit.data import dataclass, field
 from wasmjit.sched import control as cb
 from wasmjit.sched import descriptors as d
 

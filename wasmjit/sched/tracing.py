@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,11 @@ from wasmjit.elab.design import Instance
 from wasmjit.ir import types as T
 from wasmjit.sched import control as cb
 from wasmjit.sem.lower.refs import NetRef, Own, Slot
-from wasmjit.waves import create_writer
-from wasmjit.waves.images import ArrayShape, Shape
-from wasmjit.waves.shapes import shape_of
-from wasmjit.waves.trace import SignalTrace
 
 if TYPE_CHECKING:
     from wasmjit.sched.simulation import Simulation
+    from wasmjit.waves.images import Shape
+    from wasmjit.waves.trace import SignalTrace
 
 HEADER = 16
 
@@ -26,6 +23,8 @@ class Tracing:
     """Records the value changes of selected signals into VCD and FST files."""
 
     def __init__(self, sim: Simulation) -> None:
+        from wasmjit.waves.trace import SignalTrace
+
         self.sim = sim
         self.trace = SignalTrace()
         self.paths: list[str] = [p for p in (sim.options.vcd, sim.options.fst) if p]
@@ -35,6 +34,8 @@ class Tracing:
 
     def start(self) -> None:
         """Declare everything, open the files, tell the kernel what to trace. Raises OSError when a file cannot be made."""
+        from wasmjit.waves.convert import create_writer
+
         options = self.sim.options
         patterns = options.trace if not options.trace_all else []
 
@@ -63,6 +64,8 @@ class Tracing:
 
 def declare(sim: Simulation, trace: SignalTrace, wanted: Callable[[str, str], bool], unnamed: bool) -> dict[int, str]:
     """Add every signal that `wanted(path, name)` to a trace; the path of each net."""
+    from wasmjit.waves.shapes import shape_of
+
     names: dict[int, str] = {}
     for inst in sim.elab.instances:
         scope = tuple(inst.path.split("."))
@@ -155,11 +158,15 @@ def declared_indices(shape: Shape, ranges: list[tuple[int, int]]) -> Shape:
 
     A range that does not fit the number of elements is left aside, with those inside of it.
     """
+    from wasmjit.waves.images import ArrayShape
+
     if not ranges or not isinstance(shape, ArrayShape):
         return shape
     left, right = ranges[0]
     if abs(right - left) + 1 != shape.count:
         return shape
+    from wasmjit.data import replace
+
     element = declared_indices(shape.element, ranges[1:])
     return replace(shape, element=element, first=left, step=1 if right >= left else -1)
 

@@ -6,9 +6,9 @@ Works on any memory with a `u8` view (wasm or fake).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from wasmjit.data import dataclass
 from wasmjit.sched import control as cb
 from wasmjit.sched import descriptors as d
 

@@ -6,10 +6,10 @@ Sets of values are Python ints used as bit sets (bit `Val.id`); ids are dense wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from wasmjit.data import dataclass
 
 from .mir import FRAME_HEADER, Block, Body, Br, CallS, CondBr, FrameLayout, Op, Ret, Switch, Term, Ty, Val, Wait
-from .verify import verify
 
 __all__ = [
     "Liveness",
@@ -22,7 +22,6 @@ __all__ = [
     "resume_block",
     "reverse_postorder",
     "successors",
-    "verify",
 ]
 
 

@@ -130,24 +130,26 @@ class BodyBuilder:
         trusted memory are numbered up to the next operation that may write.
         """
         if isinstance(result, Ty):
-            return self._one(code, result, args, attr, loc)
+            return self.one(code, result, args, attr, loc)
         tys = tuple(result)
         if code in EFFECT_FREE and len(tys) == 1:
-            return (self._one(code, tys[0], args, attr, loc),)
+            return (self.one(code, tys[0], args, attr, loc),)
         return self._emit(code, tys, tuple(args), attr, loc)
 
-    def _one(self, code: str, ty: Ty, args: Sequence[Val], attr: Any, loc: Any) -> Val:
-        args = tuple(args)
+    def one(self, code: str, ty: Ty, args: Sequence[Val], attr: Any, loc: Any) -> Val:
+        """`op` with one result type."""
+        if args.__class__ is not tuple:
+            args = tuple(args)
         if code not in EFFECT_FREE:
             return self._emit(code, (ty,), args, attr, loc)[0]
         fold = FOLD.get(code)
         if fold is not None:
-            for a in args:
-                if a.const is None:
-                    break
-            else:
-                return self.const(ty, fold((ty,), [a.ty for a in args], [a.const for a in args], attr)[0])
-            if args[0].const is not None:
+            if not args or args[0].const is not None:
+                for a in args:
+                    if a.const is None:
+                        break
+                else:
+                    return self.const(ty, fold((ty,), [a.ty for a in args], [a.const for a in args], attr)[0])
                 if code in COMMUTATIVE:
                     args = (args[1], args[0])
                 elif code == "icmp":
@@ -157,13 +159,18 @@ class BodyBuilder:
                 r = simplify(self, ty, args, attr)
                 if r is not None:
                     return r
-        assert self.block is not None
-        key = (code, ty, attr, tuple([a.id for a in args]))
-        if code in _LOADS:
-            key = (*key, self._epochs.get(self.block.id, 0))  # type: ignore[assignment]
+        block = self.block
+        assert block is not None
+        key: tuple[Any, ...] = (code, ty, attr, args) if code not in _LOADS else (code, ty, attr, args, self._epochs.get(block.id, 0))
         hit: Val | None = self._table.get(key)
         if hit is None:
-            hit = self._table[key] = self._emit(code, (ty,), args, attr, loc)[0]
+            # `_emit` for an operation with one result that writes nothing: most operations are.
+            assert block.term is None, f"{self.body.key}: {code} after the end of {block}"
+            n = self._next
+            self._next = n + 1
+            hit = self._table[key] = Val(n, ty)
+            op = self._defs[n] = Op(code, (hit,), args, attr, loc)
+            block.ops.append(op)
         return hit
 
     def _emit(self, code: str, tys: tuple[Ty, ...], args: tuple[Val, ...], attr: Any, loc: Any) -> tuple[Val, ...]:
@@ -182,29 +189,29 @@ class BodyBuilder:
 
     def bin(self, code: str, a: Val, b: Val) -> Val:
         """A two-operand operation whose result has the operands' type."""
-        return self._one(code, a.ty, (a, b), None, None)
+        return self.one(code, a.ty, (a, b), None, None)
 
     def not_(self, a: Val) -> Val:
-        return self._one("xor", a.ty, (a, self.const(a.ty, a.ty.mask)), None, None)
+        return self.one("xor", a.ty, (a, self.const(a.ty, a.ty.mask)), None, None)
 
     def icmp(self, pred: str, a: Val, b: Val) -> Val:
-        return self._one("icmp", BOOL, (a, b), pred, None)
+        return self.one("icmp", BOOL, (a, b), pred, None)
 
     def mux(self, cond: Val, a: Val, b: Val) -> Val:
-        return self._one("mux", a.ty, (cond, a, b), None, None)
+        return self.one("mux", a.ty, (cond, a, b), None, None)
 
     def extract(self, a: Val, low: int, width: int) -> Val:
-        return self._one("extract", I(width), (a,), low, None)
+        return self.one("extract", I(width), (a,), low, None)
 
     def concat(self, *parts: Val) -> Val:
         """Parts from the most significant one down."""
-        return self._one("concat", I(sum(p.ty.size for p in parts)), parts, None, None)
+        return self.one("concat", I(sum(p.ty.size for p in parts)), parts, None, None)
 
     def zext(self, a: Val, width: int) -> Val:
-        return self._one("zext", I(width), (a,), None, None)
+        return self.one("zext", I(width), (a,), None, None)
 
     def sext(self, a: Val, width: int) -> Val:
-        return self._one("sext", I(width), (a,), None, None)
+        return self.one("sext", I(width), (a,), None, None)
 
     def resize(self, a: Val, width: int, is_signed: bool = False) -> Val:
         """Zero- or sign-extended or cut to `width` bits."""
@@ -213,7 +220,7 @@ class BodyBuilder:
         return self.sext(a, width) if is_signed else self.zext(a, width)
 
     def ctx(self) -> Val:
-        return self._one("ctx", I32, (), None, None)
+        return self.one("ctx", I32, (), None, None)
 
     # ------------------------------------------------------------ terminators
 
@@ -267,7 +274,7 @@ class BodyBuilder:
 
     # ------------------------------------------------------------ end
 
-    def finish(self, check: bool = True) -> Body:
-        """Simplifies the control flow, removes what is dead, numbers the resume points, lays out the frame; verifies unless `check` is False."""
+    def finish(self, check: bool | None = None) -> Body:
+        """Simplifies the control flow, removes what is dead, numbers the resume points, lays out the frame; verifies if `check` (None: as `passes.VERIFY` says)."""
         self._next = finish_body(self.body, self._next, check)
         return self.body

@@ -12,9 +12,10 @@ A 4-state operand is packed as `value << width | unknown`; per bit (0,1) is x an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol, cast
+
+from wasmjit.data import dataclass
 
 FormatValue = int | float | bytes
 Renderer = Callable[[Sequence[Any], "FormatContext"], bytes]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
+from wasmjit.data import dataclass
 from wasmjit.ir import types as T
 from wasmjit.sem.mir import F32, F64, I32, I64, A, I, Packing, Ty, int_bytes
 

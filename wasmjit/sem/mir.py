@@ -59,31 +59,42 @@ Terminators (`Block.term`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from wasmjit.data import dataclass, field
 
-@dataclass(frozen=True, slots=True)
+
 class Ty:
-    """A leaf type: kind 'i' (size = bits), 'f' (32 or 64) or 'a' (size = bytes)."""
+    """A leaf type: kind 'i' (size = bits), 'f' (32 or 64) or 'a' (size = bytes). There is one object per type, so types are compared by identity.
 
+    `nbytes`: size in memory (1, 2, 4, 8 or a multiple of 8 for integers). `mask`: all ones of an integer, 0 for images.
+    """
+
+    __slots__ = ("kind", "mask", "nbytes", "size")
     kind: str
     size: int
+    nbytes: int
+    mask: int
+
+    def __new__(cls, kind: str, size: int) -> Ty:
+        made = _TYPES.get((kind, size))
+        if made is None:
+            made = _TYPES[kind, size] = super().__new__(cls)
+            made.kind = kind
+            made.size = size
+            made.nbytes = size if kind == "a" else int_bytes(size)
+            made.mask = 0 if kind == "a" else (1 << size) - 1
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Ty, (self.kind, self.size)
 
     def __repr__(self) -> str:
         return f"{self.kind}{self.size}"
 
-    @property
-    def nbytes(self) -> int:
-        """Size in memory in bytes (1, 2, 4, 8 or a multiple of 8 for integers)."""
-        if self.kind == "a":
-            return self.size
-        return int_bytes(self.size)
 
-    @property
-    def mask(self) -> int:
-        return (1 << self.size) - 1
+_TYPES: dict[tuple[str, int], Ty] = {}
 
 
 def int_bytes(bits: int) -> int:

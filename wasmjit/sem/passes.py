@@ -5,13 +5,16 @@ from __future__ import annotations
 from .analysis import frame_layout, liveness, map_term, resume_block, reverse_postorder, successors
 from .fold import EFFECT_FREE, FOLD
 from .mir import Block, Body, Br, CallS, CondBr, Op, Switch, Term, Val, Wait
-from .verify import verify
 
 _REMAT = frozenset({"ctx", "frame", "netid"})
 """Cheaper to compute again than to carry across a suspension."""
 
 
-def finish_body(body: Body, next_id: int, check: bool) -> int:
+VERIFY = False
+"""Whether finished bodies are verified: a twentieth of the start-up time of a large design. The tests and `wasmjit inspect` switch it on."""
+
+
+def finish_body(body: Body, next_id: int, check: bool | None) -> int:
     """Runs all passes in place; returns the next free value id."""
     for b in body.blocks:
         assert b.term is not None, f"{body.key}: {b} has no terminator"
@@ -36,7 +39,9 @@ def finish_body(body: Body, next_id: int, check: bool) -> int:
         if isinstance(b.term, (Wait, CallS)):
             body.live_in[b.term.token] = live.vals(live.live_in[b.term.resume.id])
     body.frame = frame_layout(body) if body.suspending else None
-    if check:
+    if VERIFY if check is None else check:
+        from .verify import verify
+
         verify(body)
     return next_id
 

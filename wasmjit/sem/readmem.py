@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from wasmjit.data import dataclass
 
 
 class ReadMemError(Exception):

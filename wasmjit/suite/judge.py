@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wasmjit.data import dataclass, field
 from wasmjit.suite.assertions import BadAssertion, assertions, holds
 from wasmjit.suite.manifest import Case
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
+
+from wasmjit.data import dataclass
 
 KNOWN = ("sv-tests", "verilator-verification", "yosys", "opentitan")
 COLUMNS = ("file", "type", "tags", "should_fail", "tops")

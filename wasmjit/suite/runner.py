@@ -9,10 +9,10 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wasmjit.data import dataclass, field
 from wasmjit.ir import IRError
 from wasmjit.parity import ParityJob, run_parity
 from wasmjit.parity.child import run_child, wasmjit_command

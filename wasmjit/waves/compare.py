@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from wasmjit.data import dataclass
 from wasmjit.waves.data import Sample, Signal, WaveData, same_sample
 
 _RANGE = re.compile(r"\s*\[\s*-?\d+\s*:\s*-?\d+\s*\]\Z")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
+from wasmjit.data import replace
 from wasmjit.waves.compare import WHOLE_RUN, Window, matches, normalise_name
 from wasmjit.waves.data import WaveData
 from wasmjit.waves.fst import FstWriter

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from heapq import merge
 from math import isnan
 
+from wasmjit.data import dataclass, field
 from wasmjit.waves.model import ScopeDecl, Value, VarDecl, WaveError, extend_bits, value_class
 
 Sample = str | float

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
+from wasmjit.data import dataclass
 from wasmjit.waves.model import WaveWriter
 
 DEFAULT_FILE = "dump.vcd"

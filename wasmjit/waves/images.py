@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from wasmjit.data import dataclass
 from wasmjit.sem.mir import int_bytes
 from wasmjit.waves.model import Value
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 
+from wasmjit.data import dataclass, field, replace
 from wasmjit.waves.images import ArrayShape, Decoder, RecordShape, Shape, expand
 from wasmjit.waves.model import ScopeDecl, Value, VarDecl, WaveError, WaveWriter
 

@@ -21,6 +21,15 @@ def _int_width(t: Type | None) -> int | None:
 
 def ints_only(op: Op, report: Report) -> None:
     """All operands and results are integers."""
+    for v in op.operands:
+        if v.type.__class__ is not IntType:
+            break
+    else:
+        for v in op.results:
+            if v.type.__class__ is not IntType:
+                break
+        else:
+            return
     for v in (*op.operands, *op.results):
         if not isinstance(v.type, IntType) and not (isinstance(v.type, OpaqueType) and v.type.text.startswith("!hw.int<")):
             report(op, f"{op.name} works on integers, not on {v.type}")

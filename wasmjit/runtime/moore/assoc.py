@@ -8,8 +8,8 @@ they go on correctly when the current key was deleted in between.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass, field
 
+from wasmjit.data import dataclass, field
 from wasmjit.runtime.moore import layouts as L
 from wasmjit.runtime.moore.strings import make
 from wasmjit.runtime.services import M64, Runtime, SimFault, s32, service, store_pair, string_at

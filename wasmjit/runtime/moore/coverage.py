@@ -11,7 +11,8 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from wasmjit.data import dataclass, field
 
 AUTO_BIN_MAX = 64
 MAX_COMBINATIONS = 100_000

@@ -11,9 +11,9 @@ import errno
 import io
 import os
 import struct
-from dataclasses import dataclass, field
 from typing import IO, cast
 
+from wasmjit.data import dataclass, field
 from wasmjit.runtime.moore.layouts import storage_bytes
 from wasmjit.runtime.moore.scan import Number, Source, scan
 from wasmjit.runtime.moore.strings import make

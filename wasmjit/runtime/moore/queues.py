@@ -6,8 +6,8 @@ A queue whose length or data pointer cannot be right is left alone (circt-sim do
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
+from wasmjit.data import dataclass
 from wasmjit.runtime.moore import layouts as L
 from wasmjit.runtime.services import M32, M64, Runtime, SimFault, checked_len, read_pair, s32, s64, service, store_pair
 

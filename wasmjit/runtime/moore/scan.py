@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from wasmjit.data import dataclass
 from wasmjit.runtime.moore.strings import parse_real
 
 _SPACE = b" \t\n\r\f\v"

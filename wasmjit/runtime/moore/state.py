@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from wasmjit.data import dataclass, field
 from wasmjit.runtime.moore.prng import ProcessRandom, RandomSequence, root_seed
 from wasmjit.sem.format import TimeFormat
 

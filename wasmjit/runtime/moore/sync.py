@@ -7,8 +7,8 @@ A handle is an id given out here, or the address of the design's own mailbox or 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
+from wasmjit.data import dataclass, field
 from wasmjit.runtime.services import M64, Runtime, SimFault, s32, s64, service, string_value
 
 FIRST_HANDLE = 1

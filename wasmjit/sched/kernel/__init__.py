@@ -1,12 +1,19 @@
 """The event kernel in restricted Python: the same functions run under CPython and, compiled, as wasm.
 
-`MODULES` lists the modules in dependency order; the compiler takes all of them into one wasm module.
+`MODULES` lists the modules in dependency order; the compiler takes all of them into one wasm module. They are imported when somebody asks for the list: a run
+from a kept image (`sched/kernelimage.py`) does without them.
 """
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
-from wasmjit.sched.kernel import apply, force, heap, loop, monitor, nets, process, queues, refs, resolve, sync, trace, waits, wheel
+NAMES = ("heap", "wheel", "waits", "queues", "nets", "force", "apply", "trace", "process", "refs", "resolve", "sync", "monitor", "loop")
+MODULES: tuple[ModuleType, ...]
 
-MODULES: tuple[ModuleType, ...] = (heap, wheel, waits, queues, nets, force, apply, trace, process, refs, resolve, sync, monitor, loop)
+
+def __getattr__(name: str) -> tuple[ModuleType, ...]:
+    if name != "MODULES":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return tuple(importlib.import_module(f"{__name__}.{n}") for n in NAMES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from wasmjit.sched.control import (
     CB_APPLYING,
+    CB_ATTENTION,
     CB_C_ACT0,
     CB_C_ACT1,
     CB_C_ACT2,
@@ -419,6 +420,9 @@ def advance(until: i64) -> i32:
         st32(CB_HOST_WANT, want & ~HOST_NEXT_TIME)
         st32(CB_HOST_PHASE, HOST_NEXT_TIME)
         return REASON_HOST
+    if ld32(CB_ATTENTION):
+        st32(CB_ATTENTION, 0)
+        return REASON_BUDGET
     return 0
 
 

@@ -8,8 +8,7 @@ not exist (`k_sink`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from wasmjit.data import dataclass, field
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir

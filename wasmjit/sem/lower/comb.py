@@ -37,8 +37,8 @@ def _variadic(lw: Lowerer, op: Op) -> None:
     code = _FOLDED[op.name]
     acc = lw.one(op.operands[0])
     for v in op.operands[1:]:
-        acc = lw.x(code, acc.ty, acc, lw.one(v))
-    lw.set(op.results[0], acc)
+        acc = lw.b.one(code, acc.ty, (acc, lw.one(v)), None, op)
+    lw.values[op.results[0]] = (acc,)
 
 
 @lowers(*_BINARY)
@@ -46,7 +46,7 @@ def _binary(lw: Lowerer, op: Op) -> None:
     if empty(lw, op):
         return
     a, b = lw.one(op.operands[0]), lw.one(op.operands[1])
-    lw.set(op.results[0], lw.x(_BINARY[op.name], a.ty, a, b))
+    lw.values[op.results[0]] = (lw.b.one(_BINARY[op.name], a.ty, (a, b), None, op),)
 
 
 @lowers("comb.icmp")

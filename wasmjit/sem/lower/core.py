@@ -159,7 +159,9 @@ class Lowerer:
         return got
 
     def one(self, v: Value) -> Val:
-        leaves = self.get(v)
+        leaves = self.values.get(v)
+        if leaves is None:
+            leaves = self.get(v)
         if len(leaves) != 1:
             raise Unsupported(self.op, f"expected a scalar, got type {v.type}")
         return leaves[0]
@@ -186,7 +188,7 @@ class Lowerer:
 
     def x(self, code: str, ty: Ty, *args: Val, attr: Any = None) -> Val:
         """An operation with one result."""
-        return self.emit(code, (ty,), args, attr)[0]
+        return self.b.one(code, ty, args, attr, self.op)
 
     def do(self, code: str, *args: Val, attr: Any = None) -> None:
         """An operation without results."""

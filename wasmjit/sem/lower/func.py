@@ -73,7 +73,7 @@ def fit(lw: Lowerer, v: mir.Val, kernel_type: str) -> mir.Val:
 def call_suspending(lw: Lowerer, op: Op, name: str | None, args: Leaves, site: mir.CallSite | None) -> None:
     resume = result_block(lw, op)
     term = mir.CallS(name, args, resume, site)
-    term.loc = op.loc
+    term.loc = op
     lw.b.terminate(term)
     lw.b.set_block(resume)
 

@@ -8,8 +8,7 @@ left out of a scheduled drive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from wasmjit.data import dataclass
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import layout, leaf_slice

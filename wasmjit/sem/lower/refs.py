@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from wasmjit.data import dataclass
 from wasmjit.sem import mir
 from wasmjit.sem.layout import Layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported

@@ -9,8 +9,7 @@ what the loop computes is the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from wasmjit.data import dataclass
 from wasmjit.ir import Block, Op, Value
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Lowerer

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from wasmjit.data import replace
 from wasmjit.ir import Op, Value
 from wasmjit.sem import mir
 from wasmjit.sem.format import Concat, Dec, FormatSpec, Literal, Select, Str, spec_for_op

@@ -7,9 +7,9 @@ other events of the time step: the edge schedules a change of the group's tick n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from wasmjit.data import dataclass, field
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import Layout, layout

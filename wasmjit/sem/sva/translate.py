@@ -12,9 +12,9 @@ Conventions of the operations, as circt-verilog writes them and the conformance 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from wasmjit.data import dataclass, field
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.lower.core import Unsupported
