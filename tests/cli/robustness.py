@@ -10,7 +10,7 @@ import resource
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.forked import command, run_forked  # noqa: E402
-from support.mutate import mutate  # noqa: E402
+from support.mutate import mutate, mutate_meaning  # noqa: E402
 
 GOOD = (0, 1, 2, 3)
 CPU_S = 10
@@ -43,14 +43,14 @@ class Problem:
     text: str
 
 
-def try_one(shared: Path, seed: int, mode: str, keep: Path | None = None) -> Problem | int:
+def try_one(shared: Path, seed: int, mode: str, keep: Path | None = None, names: Sequence[str] = NAMES, change: Callable[[str, int], str] = mutate) -> Problem | int:
     """Run one mutation: its exit status, or what was wrong with its end."""
-    name = NAMES[seed % len(NAMES)]
+    name = names[seed % len(names)]
     source = (shared / name).read_text(encoding="utf-8", errors="surrogateescape")
     with tempfile.TemporaryDirectory() as where:
         folder = Path(where)
         path = folder / "broken.mlir"
-        path.write_text(mutate(source, seed), encoding="utf-8", errors="surrogateescape")
+        path.write_text(change(source, seed), encoding="utf-8", errors="surrogateescape")
         args = ["run", str(path), f"--mode={mode}", "--timeout=4", "--max-time=10000000000", "--max-process-steps=20000", "--no-progress"]
         done = run_forked(limited(command(args)), folder / "stdout", folder / "stderr", WALL_S, folder)
         err = (folder / "stderr").read_text(encoding="utf-8", errors="replace")
@@ -87,12 +87,15 @@ def main() -> int:
     p.add_argument("--mode", default="interpret")
     p.add_argument("--jobs", type=int, default=2)
     p.add_argument("--keep", type=Path, help="where broken designs that cause trouble are kept")
+    p.add_argument("--files", metavar="GLOB", help="mutate these files of the corpora instead of the usual ones, such as conformance/sv/*.mlir")
+    p.add_argument("--meaning", action="store_true", help="mutations that leave the text well-formed, mostly")
     a = p.parse_args()
     shared = Path(__file__).resolve().parents[3] / "shared"
+    names = sorted(str(f.relative_to(shared)) for f in shared.glob(a.files)) if a.files else NAMES
     bad = 0
     codes: Counter[int] = Counter()
     with ThreadPoolExecutor(a.jobs) as pool:
-        for found in pool.map(lambda seed: try_one(shared, seed, a.mode, a.keep), range(a.first, a.first + a.count)):
+        for found in pool.map(lambda seed: try_one(shared, seed, a.mode, a.keep, names, mutate_meaning if a.meaning else mutate), range(a.first, a.first + a.count)):
             if isinstance(found, int):
                 codes[found] += 1
             else:

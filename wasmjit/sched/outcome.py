@@ -5,6 +5,10 @@ from __future__ import annotations
 from wasmjit.data import dataclass, field
 
 
+class TooLarge(Exception):
+    """The design needs more memory than there can be."""
+
+
 class OutputError(Exception):
     """A file the user asked for cannot be written; str() says which and why."""
 

@@ -11,7 +11,7 @@ from wasmjit.ir import Design, IRError, parse_file, parse_text
 from wasmjit.report.telemetry import TIERS
 from wasmjit.runtime.engine import with_stack
 from wasmjit.sched.options import RunOptions
-from wasmjit.sched.outcome import OutputError
+from wasmjit.sched.outcome import OutputError, TooLarge
 from wasmjit.sched.runtime_impl import write_fd
 from wasmjit.sched.simulation import Simulation
 from wasmjit.sched.watch import Watch
@@ -94,6 +94,9 @@ def run_design(files: list[str], options: RunOptions, frontend_args: list[str] |
     except Unsupported as e:
         print(unsupported_text(e), file=sys.stderr)
         return 2
+    except TooLarge as e:
+        print(f"[wasmjit] Error: {e}", file=sys.stderr)
+        return 3
     except OSError as e:
         print(f"[wasmjit] Error: cannot record the run: {e}", file=sys.stderr)
         return 2

@@ -30,7 +30,7 @@ from wasmjit.sched.interpreter import InterpEnv, deepen_recursion
 from wasmjit.sched.jit import RECORD_BYTES
 from wasmjit.sched.monitors import Monitors
 from wasmjit.sched.options import RunOptions
-from wasmjit.sched.outcome import Outcome, OutputError
+from wasmjit.sched.outcome import Outcome, OutputError, TooLarge
 from wasmjit.sched.postponed import Postponed
 from wasmjit.sched.runtime_impl import RuntimeImpl, write_fd
 from wasmjit.sched.services import Services
@@ -136,6 +136,8 @@ class Simulation:
         countdown = records + functions * RECORD_BYTES
         self.heap_base = (countdown + 64 + 63) // 64 * 64
         self.store = self.engine.store()
+        if self.heap_base + PAGE > 1 << 32:
+            raise TooLarge(f"the design needs {self.heap_base - GUEST_BASE} bytes of memory at the start, more than 32-bit addresses reach")
         limit = max(GUEST_BASE + self.options.max_memory, self.heap_base + (16 << 20))
         self.memory = LinearMemory(self.store, self.heap_base + PAGE, min(limit, 4 << 30))
         self.table = Table(self.store, max(1024, 2 * (len(elab.processes) + len(elab.regions))))

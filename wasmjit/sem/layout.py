@@ -9,6 +9,10 @@ from wasmjit.ir import types as T
 from wasmjit.sem.mir import F32, F64, I32, I64, A, I, Packing, Ty, int_bytes
 
 
+MAX_BYTES = 1 << 30
+"""Largest value of an aggregate: the whole memory is 4 GiB."""
+
+
 class UnsupportedType(Exception):
     """A type that has no run-time representation; str() names it."""
 
@@ -78,6 +82,12 @@ def _array(count: int, elem: Layout) -> Layout:
     return Layout(size, elem.align, (A(size),), (0,), elem.bits * count, (0,), (array_packing(count, elem),))
 
 
+def _sized(t: T.Type, lay: Layout) -> Layout:
+    if lay.size > MAX_BYTES:
+        raise UnsupportedType(f"{t} ({lay.size} bytes)")
+    return lay
+
+
 @cache
 def layout(t: T.Type) -> Layout:
     """Layout of an MLIR type. Raises UnsupportedType."""
@@ -98,11 +108,11 @@ def layout(t: T.Type) -> Layout:
             w = max(1, (len(t.names) - 1).bit_length())
             return scalar(I(w), w)
         case T.StructType():
-            return _record([layout(f) for _, f in t.fields])
+            return _sized(t, _record([layout(f) for _, f in t.fields]))
         case T.LLVMStructType():
-            return _record([layout(f) for f in t.members], t.packed)
+            return _sized(t, _record([layout(f) for f in t.members], t.packed))
         case T.ArrayType() | T.LLVMArrayType():
-            return _array(t.size, layout(t.elem))
+            return _sized(t, _array(t.size, layout(t.elem)))
         case T.UnionType():
             w = max((layout(f[1]).bits + f[2] for f in t.fields), default=0)
             return scalar(I(w), w) if w else Layout(0, 1, (), (), 0, (), ())

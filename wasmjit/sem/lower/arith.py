@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from wasmjit.ir import Op
 from wasmjit.ir import types as T
-from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
 from wasmjit.sem.mir import BOOL, I, Val
 
@@ -103,7 +102,7 @@ def _select(lw: Lowerer, op: Op) -> None:
 @lowers("arith.extui", "arith.extsi", "arith.trunci", "arith.index_cast", "arith.index_castui", "index.castu", "index.casts")
 def _resize(lw: Lowerer, op: Op) -> None:
     a = lw.one(op.operands[0])
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     if ty.size <= a.ty.size:
         lw.set(op.results[0], lw.resize(a, ty))
         return
@@ -125,7 +124,7 @@ _CONVERT = {
 
 @lowers(*_CONVERT)
 def _convert(lw: Lowerer, op: Op) -> None:
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     lw.set(op.results[0], lw.x(_CONVERT[op.name], ty, lw.one(op.operands[0])))
 
 
@@ -135,7 +134,9 @@ def _bitcast(lw: Lowerer, op: Op) -> None:
 
 
 def bitcast(lw: Lowerer, a: Val, t: T.Type) -> Val:
-    (ty,) = layout(t).leaves
+    ty = lw.leaf(t)
+    if a.ty.size != ty.size:
+        raise Unsupported(lw.op, f"a bitcast between {a.ty.size} and {ty.size} bits")
     if a.ty.kind == ty.kind:
         return a
     return lw.x("f2bits", ty, a) if a.ty.kind == "f" else lw.x("bits2f", ty, a)

@@ -66,7 +66,7 @@ def _extract(lw: Lowerer, op: Op) -> None:
     if empty(lw, op):
         return
     a = lw.one(op.operands[0])
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     lw.set(op.results[0], lw.x("extract", ty, a, attr=int(op.attrs["lowBit"])))
 
 
@@ -84,7 +84,7 @@ def _replicate(lw: Lowerer, op: Op) -> None:
     if empty(lw, op):
         return
     a = lw.one(op.operands[0])
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     lw.set(op.results[0], a if ty == a.ty else lw.x("repl", ty, a))
 
 

@@ -146,6 +146,13 @@ class Lowerer:
         except UnsupportedType as e:
             raise Unsupported(self.op, f"type {e} has no run-time representation") from None
 
+    def leaf(self, v: Value | Type) -> Ty:
+        """The only leaf of a scalar type."""
+        leaves = self.lay(v).leaves
+        if len(leaves) != 1:
+            raise Unsupported(self.op, f"expected a scalar, got type {v.type if isinstance(v, Value) else v}")
+        return leaves[0]
+
     def get(self, v: Value) -> Leaves:
         got = self.values.get(v)
         if got is None:
@@ -192,6 +199,8 @@ class Lowerer:
 
     def do(self, code: str, *args: Val, attr: Any = None) -> None:
         """An operation without results."""
+        if code == "netstore" and not args:
+            return  # a net of type i0
         self.emit(code, (), args, attr)
 
     def zero(self, ty: Ty) -> Val:
@@ -217,7 +226,10 @@ class Lowerer:
         # Operands may be lowered on the way, so the place is put back afterwards.
         outer, self.op = self.op, op
         where, self.b.loc = self.b.loc, op
-        fn(self, op)
+        try:
+            fn(self, op)
+        except UnsupportedType as e:
+            raise Unsupported(op, f"type {e} has no run-time representation") from None
         self.op, self.b.loc = outer, where
 
     def new_block(self) -> mir.Block:

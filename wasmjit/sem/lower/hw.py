@@ -17,6 +17,8 @@ def to_bits(lw: Lowerer, leaves: Leaves, lay: Layout) -> Val:
     parts = [pack_leaf(lw, leaf, p) for leaf, p in zip(leaves, lay.packings, strict=True)]
     if len(parts) == 1:
         return parts[0]
+    if not parts:
+        return lw.const(I(1), 0)  # integers of width 0 are read as 0
     return lw.x("concat", I(lay.bits), *parts)
 
 
@@ -57,7 +59,7 @@ def _param_value(lw: Lowerer, op: Op) -> None:
     value = op.attrs["value"]
     if not isinstance(value, int):
         raise Unsupported(op, f"module parameter expression {value} is not resolved")
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     lw.set(op.results[0], lw.const(ty, value & ty.mask))
 
 
@@ -99,7 +101,7 @@ def _enum_constant(lw: Lowerer, op: Op) -> None:
     t = op.results[0].type
     if not isinstance(t, T.EnumType):
         raise Unsupported(op, f"expected an enum type, got {t}")
-    (ty,) = lw.lay(t).leaves
+    ty = lw.leaf(t)
     lw.set(op.results[0], lw.const(ty, t.names.index(str(op.attrs["field"]))))
 
 
@@ -162,7 +164,7 @@ def _union_field(op: Op, t: T.Type) -> tuple[int, Layout]:
 @lowers("hw.union_create")
 def _union_create(lw: Lowerer, op: Op) -> None:
     off, flay = _union_field(op, op.results[0].type)
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     bits = lw.resize(to_bits(lw, lw.get(op.operands[0]), flay), ty)
     if off:
         bits = lw.x("shl", ty, bits, lw.const(ty, off))
@@ -235,7 +237,7 @@ def _array_create(lw: Lowerer, op: Op) -> None:
 
 @lowers("hw.array_concat")
 def _array_concat(lw: Lowerer, op: Op) -> None:
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     offs, pos = [], 0
     for v in op.operands:
         offs.append(pos)

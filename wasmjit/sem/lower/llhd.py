@@ -72,7 +72,7 @@ def now(lw: Lowerer) -> Val:
 
 @lowers("llhd.time_to_int")
 def _time_to_int(lw: Lowerer, op: Op) -> None:
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     lw.set(op.results[0], lw.resize(lw.get(op.operands[0])[0], ty))
 
 

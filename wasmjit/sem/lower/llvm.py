@@ -73,19 +73,19 @@ _CONVERT = {"llvm.fptosi": "fptosi", "llvm.fptoui": "fptoui", "llvm.sitofp": "si
 
 @lowers(*_CONVERT)
 def _convert(lw: Lowerer, op: Op) -> None:
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     lw.set(op.results[0], lw.x(_CONVERT[op.name], ty, lw.one(op.operands[0])))
 
 
 @lowers("llvm.trunc", "llvm.zext", "llvm.ptrtoint", "llvm.inttoptr", "llvm.addrspacecast")
 def _resize(lw: Lowerer, op: Op) -> None:
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     lw.set(op.results[0], lw.resize(lw.one(op.operands[0]), ty))
 
 
 @lowers("llvm.sext")
 def _sext(lw: Lowerer, op: Op) -> None:
-    (ty,) = lw.lay(op.results[0]).leaves
+    ty = lw.leaf(op.results[0])
     lw.set(op.results[0], lw.x("sext", ty, lw.one(op.operands[0])))
 
 
@@ -211,6 +211,8 @@ def data_bytes(t: T.Type, value: Any) -> bytes:
                 out[pos : pos + fl.size] = data_bytes(f, v)
                 pos += fl.size
             return bytes(out)
+    if not lay.leaves:
+        return b""
     (ty,) = lay.leaves
     return leaf_bytes(ty, value)
 
@@ -275,6 +277,7 @@ def _path(op: Op, t: T.Type, position: list[int]) -> tuple[int, int, list[tuple[
     for p in position:
         match t:
             case T.LLVMStructType() | T.StructType():
+                check_field(op, t, p)
                 fields = list(t.members) if isinstance(t, T.LLVMStructType) else [f for _, f in t.fields]
                 if in_image:
                     offset += field_offset(t, p)
@@ -293,6 +296,11 @@ def _path(op: Op, t: T.Type, position: list[int]) -> tuple[int, int, list[tuple[
     if in_image:
         inside.append((offset, layout(t), t))
     return first, count, inside, t
+
+
+def check_field(op: Op, t: T.LLVMStructType | T.StructType, index: int) -> None:
+    if not 0 <= index < len(t.members if isinstance(t, T.LLVMStructType) else t.fields):
+        raise Unsupported(op, f"{t} has no field {index}")
 
 
 def field_offset(t: T.Type, index: int) -> int:
@@ -366,6 +374,8 @@ def ptr_add(lw: Lowerer, ptr: Val, delta: Val | int) -> Val:
 @lowers("llvm.getelementptr")
 def _gep(lw: Lowerer, op: Op) -> None:
     ptr = lw.one(op.operands[0])
+    if sum(int(raw) == DYNAMIC_INDEX for raw in op.attrs["rawConstantIndices"]) != len(op.operands) - 1:
+        raise Unsupported(op, "rawConstantIndices and the indices given as operands do not fit together")
     dynamic = iter(op.operands[1:])
     t: T.Type = op.attrs["elem_type"]
     const = 0
@@ -385,6 +395,7 @@ def _gep(lw: Lowerer, op: Op) -> None:
                 case T.LLVMStructType() | T.StructType():
                     if not isinstance(index, int):
                         raise Unsupported(op, "a struct index must be constant")
+                    check_field(op, t, index)
                     const += field_offset(t, index)
                     t = t.members[index] if isinstance(t, T.LLVMStructType) else t.fields[index][1]
                     continue

@@ -132,6 +132,8 @@ def probe(lw: Lowerer, ref: Ref, lay: Layout, default: Leaves = ()) -> list[Val]
 
 def drive(lw: Lowerer, ref: Ref, lay: Layout, leaves: tuple[Val, ...], time: tuple[Val, Val, Val], ranges: list[list[tuple[int, int]]] | None = None) -> None:
     """Schedule a drive of the referenced storage. `ranges`: (low bit, width) of what is really assigned in each leaf (see `partial`), None everything."""
+    if not leaves:
+        return  # of type i0
     if ref.valid is not None:
         then, done = lw.new_block(), lw.new_block()
         lw.b.terminate(mir.CondBr(ref.valid, then, (), done, ()))
