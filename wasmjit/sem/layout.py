@@ -8,7 +8,6 @@ from wasmjit.data import dataclass
 from wasmjit.ir import types as T
 from wasmjit.sem.mir import F32, F64, I32, I64, A, I, Packing, Ty, int_bytes
 
-
 MAX_BYTES = 1 << 30
 """Largest value of an aggregate: the whole memory is 4 GiB."""
 
