@@ -55,6 +55,30 @@ def test_a_design_without_meaning_is_refused(case: str, mode: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("mode", ["interpret", "compile"])
+def test_blocks_that_nobody_reaches_are_left_alone(mode: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "design.mlir"
+    path.write_text(PROCESS.format(outside="", body="llhd.halt\n^bb1:\nllhd.wait ^bb1\n^bb2:"))
+    assert main(["run", str(path), f"--mode={mode}", "-q"]) == 0, capfd.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+def test_a_sampled_value_that_depends_on_itself_is_no_constant(mode: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "design.mlir"
+    text = """hw.module @top() {
+      %true = hw.constant true
+      %clk = llhd.sig %true : i1
+      %c = llhd.prb %clk : i1
+      %x = comb.xor %true, %x : i1
+      verif.clocked_assert %x, posedge %c : i1
+      hw.output
+    }"""
+    path.write_text(text)
+    status = main(["run", str(path), f"--mode={mode}", "-q", "--max-deltas=100"])
+    err = capfd.readouterr().err
+    assert (status, "loop" in err or "design.mlir:5" in err) in ((2, True), (3, True)), err
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
 def test_a_design_larger_than_memory_is_refused(mode: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     many = "\n".join(f"  llvm.mlir.global internal @g{i}(#llvm.zero) {{addr_space = 0 : i32}} : !llvm.array<1000000000 x i8>" for i in range(5))
     path = tmp_path / "design.mlir"

@@ -13,14 +13,14 @@ from wasmjit.sem.mir import BOOL
 @lowers("cf.br", "llvm.br")
 def _br(lw: Lowerer, op: Op) -> None:
     block, args = op.successors[0]
-    lw.b.terminate(mir.Br(lw.blocks[block], lw.args(args)))
+    lw.b.terminate(mir.Br(lw.block(block), lw.args(args)))
 
 
 @lowers("cf.cond_br", "llvm.cond_br")
 def _cond_br(lw: Lowerer, op: Op) -> None:
     (tb, targs), (fb, fargs) = op.successors
     cond = lw.one(op.operands[0])
-    lw.b.terminate(mir.CondBr(cond, lw.blocks[tb], lw.args(targs), lw.blocks[fb], lw.args(fargs)))
+    lw.b.terminate(mir.CondBr(cond, lw.block(tb), lw.args(targs), lw.block(fb), lw.args(fargs)))
 
 
 def case_values(attr: Any) -> list[int]:
@@ -38,8 +38,8 @@ def _switch(lw: Lowerer, op: Op) -> None:
     lw.b.terminate(
         mir.Switch(
             value,
-            [(int(v) & value.ty.mask, lw.blocks[b], lw.args(a)) for v, (b, a) in zip(raw, cases, strict=True)],
-            lw.blocks[db],
+            [(int(v) & value.ty.mask, lw.block(b), lw.args(a)) for v, (b, a) in zip(raw, cases, strict=True)],
+            lw.block(db),
             lw.args(dargs),
         )
     )

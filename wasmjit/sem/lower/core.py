@@ -235,6 +235,13 @@ class Lowerer:
     def new_block(self) -> mir.Block:
         return self.b.new_block()
 
+    def block(self, b: IRBlock) -> mir.Block:
+        """The block of a successor."""
+        got = self.blocks.get(b)
+        if got is None:
+            raise Unsupported(self.op, f"branch to {f'^{b.label}' if b.label else 'the entry block'}, which is no block that can be branched to here")
+        return got
+
     def goto(self, block: mir.Block, args: Leaves = ()) -> None:
         self.b.terminate(mir.Br(block, args))
 
@@ -248,7 +255,11 @@ class Lowerer:
         blocks = region.blocks
         if not blocks:
             raise Unsupported(self.op, "empty region")
+        reachable = order(blocks)
+        known = set(reachable)
         for ir_block in blocks[1:]:
+            if ir_block not in known:
+                continue
             mb = self.new_block()
             self.blocks[ir_block] = mb
             for a in ir_block.args:
@@ -257,7 +268,7 @@ class Lowerer:
         if entry_args is not None:
             for a, leaves in zip(first.args, entry_args, strict=True):
                 self.set(a, leaves)
-        for ir_block in order(blocks):
+        for ir_block in reachable:
             if ir_block is not first:
                 self.b.set_block(self.blocks[ir_block])
             scan = scan_body(ir_block)

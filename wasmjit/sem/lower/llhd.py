@@ -247,7 +247,7 @@ def _wait(lw: Lowerer, op: Op) -> None:
         refuse_suspension(lw, op)
         dest, dest_args = op.successors[0]
         args = lw.args(dest_args)
-        lw.b.terminate(mir.Br(lw.blocks[dest], (*args, *(lw.zero(p.ty) for p in lw.blocks[dest].params[len(args) :]))))
+        lw.b.terminate(mir.Br(lw.block(dest), (*args, *(lw.zero(p.ty) for p in lw.block(dest).params[len(args) :]))))
         return
     yielded = op.group("yieldOperands")
     if lw.yields is not None and yielded:
@@ -255,7 +255,7 @@ def _wait(lw: Lowerer, op: Op) -> None:
     dest, dest_args = op.successors[0]
     args = lw.args(dest_args)
     # circt-verilog leaves trailing destination operands out when their value does not matter.
-    missing = lw.blocks[dest].params[len(args) :]
+    missing = lw.block(dest).params[len(args) :]
     args = (*args, *(lw.zero(p.ty) for p in missing))
     delay = op.group("delay")
     observed = op.group("observed")
@@ -283,7 +283,7 @@ def _wait(lw: Lowerer, op: Op) -> None:
             lw.b.set_block(done)
         else:
             suspend_observing(lw, observed, time)
-    lw.b.terminate(mir.Br(lw.blocks[dest], args))
+    lw.b.terminate(mir.Br(lw.block(dest), args))
 
 
 def suspend_on_memory(lw: Lowerer, op: Op) -> None:

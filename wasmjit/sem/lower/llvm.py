@@ -524,7 +524,7 @@ def _invoke(lw: Lowerer, op: Op) -> None:
     else:
         call_pointer(lw, op, operands[0], operands[1:], signature_of(operands[1:], op.results))
     block, args = op.successors[0]
-    lw.goto(lw.blocks[block], lw.args(args))
+    lw.goto(lw.block(block), lw.args(args))
 
 
 @lowers("llvm.landingpad")
