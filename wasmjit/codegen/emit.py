@@ -37,6 +37,7 @@ from . import wasm as W
 from .forms import NO_SITE, Place, address, copy_code, function_type, in_memory, value_types
 from .structure import BR_JUMP, END_JUMP, Jump, plan, write
 from .values import EXTERN_ROOT, MANY, NeedShadow, Values
+from .views import WRITERS, views
 from .wasm import GET, SET, TEE, i32_const, i64_const, memarg
 
 Handler = Callable[["Emitter", Op], None]
@@ -55,8 +56,7 @@ def lowers(*codes: str) -> Callable[[Handler], Handler]:
     return add
 
 
-MEMORY_WRITERS = frozenset({"stt", "st", "netstore", "drvref", "memcpy", "memmove", "memset", "alloca", "rt", "svc", "call", "icall", "spawn"})
-"""Operations after which a value read from memory before may be out of date (drives only schedule)."""
+MEMORY_WRITERS = WRITERS
 
 
 class Emitter(Values):
@@ -139,8 +139,11 @@ class Emitter(Values):
         if self.uses_shadow:
             self.sp0, self.fp = self.local(W.I32), self.local(W.I32)
         self._parameters()
-        if self.has_aput:
+        carried = any(p.ty.kind == "a" for b in body.blocks for p in b.params)
+        if self.has_aput or carried:
             self.live = liveness(body)
+            if carried:
+                self.views = views(body, self.live, self.saved)
         for b in body.blocks:
             for p in b.params:
                 self._block_param(p)
@@ -224,6 +227,9 @@ class Emitter(Values):
         if not self.uses.get(p.id):
             return
         if in_memory(p.ty):
+            if p.id in self.views:
+                self._bind(p, self.locals_of(p))
+                return
             # A static place even when saved: what is in the frame is copied back there on resume.
             self.img[p.id] = self.own_place(p)
             self.unplaced.discard(p.id)
@@ -385,7 +391,11 @@ class Emitter(Values):
             if p is a or not self.uses.get(p.id):
                 continue
             if in_memory(p.ty):
-                images.append((self.img[p.id], self.roots[p.id], a))
+                if p.id in self.views:
+                    push.append(address(self.place(a)))
+                    pop.append(SET.at(self.locals_of(p)[0]))
+                else:
+                    images.append((self.img[p.id], self.roots[p.id], a))
                 continue
             code = self.push(a)
             push.append(code)

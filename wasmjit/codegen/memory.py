@@ -53,7 +53,7 @@ NET_SHIFT = 5
 
 def _may_alias(e: Emitter, d: Val) -> bool:
     """Whether the image just loaded may be read where it lies: nothing writes memory between here and its last use."""
-    if not e.writers:
+    if not e.writers or d.id in e.views:
         return True
     left = e.uses[d.id]
     ops = e.block.ops

@@ -51,7 +51,7 @@ class Values:
     __slots__ = (
         "areas", "block", "body", "expr", "fp", "frame", "has_aput", "img", "label", "last_use", "limb", "link", "live", "loc",
         "local_types", "mod", "nlocals", "out", "params_in_frame", "pending", "position", "roots", "saved", "shadow", "shared_slots",
-        "slot_of", "sp0", "tainted", "unplaced", "uses", "uses_shadow", "writers",
+        "slot_of", "sp0", "tainted", "unplaced", "uses", "uses_shadow", "views", "writers",
     )  # fmt: skip
 
     def __init__(self, body: Body, mod: ModuleEmitter) -> None:
@@ -87,6 +87,8 @@ class Values:
         self.areas: dict[int, tuple[Place, int]] = {}
         """Pointers into memory that this activation has allocated, at a fixed place: (place, bytes from there on that are valid)."""
         self.unplaced: set[int] = set()
+        self.views: set[int] = set()
+        """Images that stay where they lie (`views`)."""
 
     # ------------------------------------------------------------ locals and values
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from wasmjit.elab.calls import calls_as_logic
+from wasmjit.elab.combinational import combinational_processes
 from wasmjit.elab.definition import (
     ASSERTIONS,
     CLOCKED_EFFECTS,
@@ -60,6 +61,7 @@ class Analyser:
             d.ports.append((direction, name, t))
         if self.body is None:
             return d
+        combinational_processes(self.body)
         args = iter(self.body.args)
         for direction, name, t in d.ports:
             if direction != "out":
