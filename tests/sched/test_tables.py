@@ -19,7 +19,7 @@ def test_tables_are_laid_out_as_the_descriptors_say() -> None:
     b = t.nets.add_range([0x9008, 0x9010], [8, 1])
     p = t.procs.add(7, 0x8000, 0xA000, body=3, tier=1)
     q = t.procs.add(8, 0x8040, 0xA040, final=True)
-    r = t.regions.add(9, 0x8080, 2, body=5)
+    r = t.regions.add(9, 0x8080, 2, members=5)
     t.fanout.proc(a, q, 1)
     t.fanout.region(a, r)
     t.fanout.proc(a, p, 0)
@@ -35,7 +35,7 @@ def test_tables_are_laid_out_as_the_descriptors_say() -> None:
     net = v.net_addr(a)
     assert [v.u32(net + o) for o in (d.N_ADDR, d.N_BYTES, d.N_FAN_COUNT, d.N_FLAGS)] == [0x9000, 4, 3, d.NF_LISTENED | d.NF_TRACED]
     fan = v.u32(net + d.N_FAN)
-    assert [v.u32(fan + o) for o in range(0, 24, 4)] == [procs + d.P_SIZE, 2, regions + 1, 0, procs, 1]
+    assert [v.u32(fan + o) for o in range(0, 24, 4)] == [procs + d.P_SIZE, 2, regions + 1, 1 << d.SET_SHIFT, procs, 1]
     assert v.u32(v.net_addr(b + 1) + d.N_BYTES) == 1 and v.u32(v.net_addr(b) + d.N_FLAGS) == 0
     assert v.last_driver(b) == cb.NONE
     assert [v.u32(procs + o) for o in (d.P_FN, d.P_CTX, d.P_FRAME, d.P_BODY, d.P_COUNTER)] == [7, 0x8000, 0xA000, 3, cb.CB_C_ACT1]

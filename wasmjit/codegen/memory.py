@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..sem.analysis import is_static_alloca
-from ..sem.mir import FRAME_SPARE, LIMB_BITS, Drive, Op, Val
+from ..sem.mir import CB_ISLAND, FRAME_SPARE, LIMB_BITS, Drive, Op, Val
 from . import wasm as W
 from .emit import MEMORY_WRITERS, Emitter, lowers
 from .forms import EXTERN, LOAD_WIDTH, MASK64, NO_SITE, STORE_INT, STORE_WIDTH, Place, Unsupported, address, copy_code, in_memory, zero_code
@@ -331,7 +331,7 @@ def _memset(e: Emitter, op: Op) -> None:
 
 @lowers("netstore")
 def _netstore(e: Emitter, op: Op) -> None:
-    k, off, offs, _size = op.attr
+    k, off, offs, _size, *members = op.attr
     ctx = context(e)
     tests: list[bytes] = []
     stores: list[bytes] = []
@@ -360,6 +360,8 @@ def _netstore(e: Emitter, op: Op) -> None:
     e.flush()
     e.out += tests[0] + b"".join([t + b"\x72" for t in tests[1:]]) + b"\x04\x40"
     e.out += b"".join(stores)
+    for bits in members:
+        e.out += i32_const(0) + i32_const(0) + memarg(W.I32_LOAD, CB_ISLAND) + i32_const(bits) + b"\x72" + memarg(W.I32_STORE, CB_ISLAND)
     nets = e.link.nets
     if nets is None:
         e.out += _net(e, k) + e.mod.call("k", "k_net_changed") + b"\x0b"

@@ -17,6 +17,7 @@ from wasmjit.sem.lower.seq import lower_group, power_up
 from wasmjit.sem.lower.sim import captured_values
 from wasmjit.sem.mir import BOOL, I32, Body, I, Val
 from wasmjit.sem.sva.plan import Group
+from wasmjit.sem.twostate import two_state
 
 TRIVIAL = frozenset({"llhd.prb", "hw.struct_extract", "hw.constant", "hw.aggregate_constant", "comb.extract", "llhd.constant_time", "hw.struct_create", "hw.bitcast", "comb.concat", "comb.replicate"})
 """Operations too cheap to make two regions one."""
@@ -39,6 +40,12 @@ class RegionDef:
     commit: bool = False
     commit_cell: int = 0
     group: Group | None = None
+    masks: dict[NetRef, int] = field(default_factory=dict)
+    """Of an island: bits of the members that read a net."""
+    internal: frozenset[NetRef] = frozenset()
+    """Of an island: nets that a member makes for later ones."""
+    members: int = 0
+    """Of an island: a bit per member."""
 
 
 @dataclass(slots=True)
@@ -58,8 +65,10 @@ class Lowered:
     processes: list[ProcessDef] = field(default_factory=list)
 
 
-def lower_definition(d: Definition, program: Program, split: bool = False) -> Lowered:
-    """Lower a definition. `split`: one region per sink (used when grouped regions would form a cycle)."""
+def lower_definition(d: Definition, program: Program, split: bool = False, islands: bool = True) -> Lowered:
+    """Lower a definition. `split`: one region per sink, not `islands`: no joined regions (used when grouped ones would form a cycle)."""
+    from wasmjit.elab.islands import form_islands
+
     plan_commits(d)
     out = Lowered(lower_init(d, program))
     out.regions = lower_regions(d, program, split)
@@ -67,6 +76,11 @@ def lower_definition(d: Definition, program: Program, split: bool = False) -> Lo
         out.regions.append(register_region(d, program, g, i))
         if g.commits:
             out.regions.append(commit_region(d, program, g, i, split))
+    places = unknown_places(d)
+    for r in out.regions:
+        r.body = two_state(r.body, *places) or r.body
+    if islands and not split:
+        out.regions = form_islands(d, out.regions)
     for i, o in enumerate(d.plan.groups):
         out.regions += assertion_regions(d, program, o, i)
     number = 0
@@ -74,6 +88,18 @@ def lower_definition(d: Definition, program: Program, split: bool = False) -> Lo
         number += 1
         out.processes.append(lower_process(d, program, op, number))
     return out
+
+
+def unknown_places(d: Definition) -> tuple[set[int], dict[int, set[int]]]:
+    """Where the unknown halves of four-state values lie: context offsets, and offsets relative to what each port slot points to."""
+
+    def halves(t: T.Type) -> list[int]:
+        offs = layout(t).offs
+        return [offs[u] for _, u in four_state_pairs(t) if u is not None]
+
+    own = {n.off + o for n in d.nets for o in halves(n.type)}
+    own.update(off + o for r, off in d.shadows.items() for o in halves(r.type))
+    return own, {off: {*halves(t)} for off, t in d.slots}
 
 
 # -- initial state ------------------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from wasmjit.elab.bodies import Lowered, ProcessDef, RegionDef, lower_definition
 from wasmjit.elab.definition import CTX_HEADER, Definition
 from wasmjit.elab.levels import components, levels
 from wasmjit.elab.program import ProgramImpl
+from wasmjit.elab.sharing import share_bodies
 from wasmjit.ir import Design, Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import layout
@@ -77,6 +78,8 @@ class RegionInstance:
     inputs: list[int]
     outputs: list[int]
     level: int = 0
+    masks: dict[int, int] = field(default_factory=dict)
+    internal: frozenset[int] = frozenset()
 
 
 class Elaborated:
@@ -121,13 +124,17 @@ class Elaborated:
                 self.warnings.append(f"{where}: this loop never waits, so nothing it reads can change inside of it; it waits for a change instead")
             self.lowered[name] = lower_definition(d, self.program)
         self.number()
-        for component in self.cycles():
-            # Grouped logic can look like a loop where single assignments do not: cut the definitions of the cycle finer and try again.
-            for name in {self.regions[i].instance.definition.name for i in component}:
-                self.lowered[name] = lower_definition(self.fresh(name), self.program, split=True)
-        if self.loops:
+        for options in ({"islands": False}, {"split": True}):
+            # Joined or grouped logic can look like a loop where single assignments do not: cut the definitions of the cycle finer and try again.
+            names = dict.fromkeys(self.regions[i].instance.definition.name for component in self.cycles() for i in component)
+            if not names:
+                break
+            for name in names:
+                self.lowered[name] = lower_definition(self.fresh(name), self.program, **options)
             self.number()
-            self.loops = [c for c in self.cycles()]
+        self.cycles()
+        if share_bodies((self.definitions[name], low) for name, low in self.lowered.items()):
+            self.number()
         self.assign_levels()
 
     def fresh(self, name: str) -> Definition:
@@ -217,7 +224,14 @@ class Elaborated:
             for r in low.regions:
                 inputs = [g for g in (self.gnet(inst, n) for n in r.inputs) if g is not None]
                 outputs = [g for g in (self.gnet(inst, n) for n in r.outputs) if g is not None]
-                self.regions.append(RegionInstance(r, inst, inputs, outputs))
+                row = RegionInstance(r, inst, inputs, outputs)
+                self.regions.append(row)
+                for ref, mask in r.masks.items():
+                    g = self.gnet(inst, ref)
+                    if g is not None:
+                        row.masks[g] = row.masks.get(g, 0) | mask
+                if r.internal:
+                    row.internal = frozenset(g for g in (self.gnet(inst, ref) for ref in r.internal) if g is not None)
             for p in low.processes:
                 self.processes.append(self.process(inst, p))
 
@@ -249,7 +263,7 @@ class Elaborated:
             if not r.region.sequential:
                 for net in r.inputs:
                     for p in producers.get(net, ()):
-                        if p != i or net in r.inputs:
+                        if p != i or net not in r.internal:
                             succ[p].append(i)
         return succ
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..sem.mir import Drive, Op, Ty, Val
+from ..sem.mir import CB_ISLAND, Drive, Op, Ty, Val
 from .exprs import _literal, num, to_image
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def _site(op: Op) -> int:
 
 
 def _netstore(g: Generator, op: Op) -> None:
-    k, off, offs, _size = op.attr
+    k, off, offs, _size, *members = op.attr
     tests, stores = [], []
     for v, o in zip(op.args, offs, strict=True):
         text, ty = g.use(v), v.ty
@@ -264,6 +264,8 @@ def _netstore(g: Generator, op: Op) -> None:
     base = index(g, "ctx", 0, 4)
     for s in stores:
         g.line(" " + s)
+    for bits in members:
+        g.line(f" m32[{CB_ISLAND >> 2}] |= {bits}")
     g.line(f" {g.kernel('k_net_changed')}(m32[{base}] + {k})")
 
 

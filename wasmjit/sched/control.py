@@ -7,6 +7,8 @@ words the host may write at any time between calls: CB_STOP, CB_ATTENTION, CB_FI
 
 from __future__ import annotations
 
+from wasmjit.sem import mir
+
 CB_SIZE = 4096
 
 # ---- time and the current activation (one cache line) ---------------------------------------------------------------------
@@ -92,6 +94,9 @@ CB_EMERGENCY = 308  # where frames go when memory is exhausted
 CB_LIVE_DYN = 312  # dynamic processes alive
 CB_PEAK_DYN = 316
 CB_ATTENTION = 320  # non-zero: k_run returns REASON_BUDGET when time has advanced; set by any thread of the host
+CB_REGION = 332  # region being evaluated
+CB_ISLAND = mir.CB_ISLAND  # 328: its members that are still to be evaluated (wasmjit.elab.islands)
+CB_X_GUARDS = mir.CB_X_GUARDS  # 336: u64, evaluations of two-state regions that met unknown bits
 CB_APPLYING = 324  # slot of the heap being applied, 0 for the fast vectors
 CB_LOOPS = 376  # u64, turns of loops without suspension; counted by code when there is a step limit
 

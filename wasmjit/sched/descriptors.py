@@ -24,7 +24,8 @@ NF_SLOW = 0x16  # NF_DYN | NF_TRACED | NF_WATCHED
 
 # ---- fan-out entry, 8 bytes: target (process descriptor, or region descriptor + 1), sensitivity set + 1 (processes) or edge filter (regions) ----
 F_TARGET = 0
-F_SET = 4
+F_SET = 4  # processes: sensitivity set + 1; regions: FILTER_* | members of an island << SET_SHIFT
+SET_SHIFT = 2
 F_SIZE = 8
 FILTER_NONE = 0  # region entries: evaluate on every change ...
 FILTER_HIGH = 1  # ... only if bit 0 of the net is 1 now
@@ -98,8 +99,9 @@ R_FN = 0
 R_CTX = 4
 R_LEVEL = 8  # address of its level bucket
 R_NEXT = 12
-R_DIRTY = 16
-R_BODY = 20
+R_DIRTY = 16  # members to be evaluated: 1 for a region that is no island, all bits for everything
+ALL_MEMBERS = 0xFFFFFFFF
+R_ISLAND = 20  # an island: a bit per member (of the work word CB_ISLAND)
 R_EVALS = 24  # u64
 R_SIZE = 32
 R_SHIFT = 5

@@ -114,7 +114,7 @@ class Simulation:
                     tables.fanout.proc(net, p.id - 1, s)
         for i, r in enumerate(elab.regions):
             for net in dict.fromkeys(r.inputs):
-                tables.fanout.region(net, i, r.region.edge)
+                tables.fanout.region(net, i, r.region.edge, r.masks.get(net, 1), net in r.internal)
         n_nets = sum(len(inst.definition.nets) for inst in elab.instances)
         tables.nets.add_range([0] * n_nets, [0] * n_nets)
         tables.procs.rows = [(0, 0, 0, 0, 0, 0)] * len(elab.processes)
@@ -154,7 +154,7 @@ class Simulation:
         for p, frame in zip(elab.processes, frames, strict=True):
             rows.append((self.code.slot(p.body.key), p.instance.ctx, frame, 0, 2 if p.final else 0, cb.CB_C_ACT0))
         tables.procs.rows = rows
-        tables.regions.rows = [(self.code.slot(r.region.body.key), r.instance.ctx, r.level, 0) for r in elab.regions]
+        tables.regions.rows = [(self.code.slot(r.region.body.key), r.instance.ctx, r.level, r.region.members) for r in elab.regions]
         image = tables.build(stack_top)
         if self.governor is not None:
             self.governor.jit.nets = Nets(image.fields[cb.CB_NETS], descriptors.N_FLAGS, cb.CB_C_UPDATES)

@@ -86,9 +86,9 @@ class RegionTable:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def add(self, fn: int, ctx: int, level: int, *, body: int = 0) -> int:
-        """A region instance; its id."""
-        self.rows.append((fn, ctx, level, body))
+    def add(self, fn: int, ctx: int, level: int, *, members: int = 0) -> int:
+        """A region instance; its id. members: of an island, a bit each."""
+        self.rows.append((fn, ctx, level, members))
         return len(self.rows) - 1
 
 
@@ -97,14 +97,22 @@ class FanoutBuilder:
     """Static fan-out: who is told when a net changes, in the order of the calls. The same entry twice counts once."""
 
     entries: dict[int, dict[tuple[bool, int, int], None]] = field(default_factory=dict)
+    loud: set[int] = field(default_factory=set)
+    """Nets whose changes the kernel must be told of; the others are only read by the island that makes them."""
 
     def proc(self, net: int, proc: int, sens_set: int) -> None:
         """`proc` wakes on a change of `net` while it waits on its sensitivity set `sens_set`."""
         self.entries.setdefault(net, {})[False, proc, sens_set] = None
+        self.loud.add(net)
 
-    def region(self, net: int, region: int, edge: int = 0) -> None:
-        """`region` is evaluated after a change of `net`; with an edge filter (descriptors.FILTER_*) only after changes to that level of bit 0."""
-        self.entries.setdefault(net, {})[True, region, edge] = None
+    def region(self, net: int, region: int, edge: int = 0, mask: int = 1, internal: bool = False) -> None:
+        """`region` is evaluated after a change of `net`; with an edge filter (descriptors.FILTER_*) only after changes to that level of bit 0.
+
+        mask: members of an island that are to be evaluated (30 bits). internal: the island itself makes the net, and sets these bits when it does.
+        """
+        self.entries.setdefault(net, {})[True, region, edge | mask << d.SET_SHIFT] = None
+        if not internal:
+            self.loud.add(net)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +237,7 @@ class KernelTables:
         for net, (at, count) in spans.items():
             words[net * step + d.N_FAN // 4] = at
             words[net * step + d.N_FAN_COUNT // 4] = count
-            words[net * step + d.N_FLAGS // 4] = d.NF_LISTENED
+            words[net * step + d.N_FLAGS // 4] = d.NF_LISTENED if net in self.fanout.loud else 0
         for net in self.nets.traced:
             words[net * step + d.N_FLAGS // 4] |= d.NF_TRACED
         for net in self.nets.watched:
@@ -246,11 +254,11 @@ class KernelTables:
     def _region_words(self, levels_at: int) -> array[int]:
         words = _words(len(self.regions) * (d.R_SIZE // 4))
         step = d.R_SIZE // 4
-        for i, (fn, ctx, level, body) in enumerate(self.regions.rows):
+        for i, (fn, ctx, level, members) in enumerate(self.regions.rows):
             words[i * step + d.R_FN // 4] = fn
             words[i * step + d.R_CTX // 4] = ctx
             words[i * step + d.R_LEVEL // 4] = levels_at + level * d.L_SIZE
-            words[i * step + d.R_BODY // 4] = body
+            words[i * step + d.R_ISLAND // 4] = members
         return words
 
 

@@ -42,7 +42,8 @@ Memory
                                     released at return (functions) or with the frame
   memcpy (dst, src, n: I(64)) / memmove / memset (dst, byte: I(8), n: I(64))     attr: site; guest, checked
 Nets
-  netstore (leaf...)                attr: (k, off, offs, size). Continuous value: if any leaf differs from what lies at ctx+off+offs[i], store all and call k_net_changed(net_base + k)
+  netstore (leaf...)                attr: (k, off, offs, size[, members]). Continuous value: if any leaf differs from what lies at ctx+off+offs[i], store all, set the bits
+                                    `members` of the word at CB_ISLAND (`elab.islands`), and call k_net_changed(net_base + k)
   drv     (net: I(32), addr: I(32), leaf..., [fs: I(64), delta: I(32), eps: I(32)])   attr: Drive. Schedules the leaves to be stored at addr+offs[i] of that net. Whole value of `size` bytes, padding zero.
   drvref  (ptr: I(64), bit: I(32), leaf..., [time...])   attr: Drive. As drv through a reference: high half of ptr 0 → immediate guest store; a non-constant-zero bit (only with one I(w) leaf) → bits of the leaf there
   netid   () -> I(32)               attr: k; this instance's net k
@@ -374,3 +375,7 @@ STATUS_WAIT, STATUS_DONE, STATUS_DEOPT, STATUS_FAULT = 0, 1, 2, 3
 LIMB_BITS = 512
 """Integers up to this width are kept in wasm locals as 64-bit limbs; wider ones live in memory."""
 FUNC_PTR_BASE = 0xF0000000
+CB_X_GUARDS = 336
+"""Address of the control block's counter (u64) of evaluations whose guard found unknown bits (`sem.twostate`)."""
+CB_ISLAND = 328
+"""Address of the control block's word with the members of the present island that are still to be evaluated (`elab.islands`)."""

@@ -267,7 +267,7 @@ def _ldbits(op: Op) -> None:
 
 
 def _netstore(op: Op) -> None:
-    _need(not op.dsts and len(op.attr) == 4 and len(op.attr[2]) == len(op.args), "one offset per leaf, no result")
+    _need(not op.dsts and len(op.attr) in (4, 5) and len(op.attr[2]) == len(op.args), "one offset per leaf, no result")
 
 
 def _drive(head: tuple[Ty, ...]) -> Callable[[Op], None]:

@@ -40,6 +40,7 @@ from wasmjit.sched.control import (
     CB_HEAP_N,
     CB_HOST_PHASE,
     CB_HOST_WANT,
+    CB_ISLAND,
     CB_LEFT,
     CB_LEVELS,
     CB_LIMIT,
@@ -54,6 +55,7 @@ from wasmjit.sched.control import (
     CB_PROCS,
     CB_READY_HEAD,
     CB_READY_TAIL,
+    CB_REGION,
     CB_REGIONS,
     CB_ROUNDS,
     CB_SPARE_BASE,
@@ -82,6 +84,7 @@ from wasmjit.sched.control import (
     REGION_DRIVER,
 )
 from wasmjit.sched.descriptors import (
+    ALL_MEMBERS,
     ARM_ATTENTION,
     ARM_DEFERRED,
     C_SIZE,
@@ -107,6 +110,7 @@ from wasmjit.sched.descriptors import (
     R_CTX,
     R_DIRTY,
     R_EVALS,
+    R_ISLAND,
     R_FN,
     R_NEXT,
     R_SHIFT,
@@ -130,7 +134,7 @@ from wasmjit.sched.descriptors import (
     V_CUR,
     V_END,
 )
-from wasmjit.sched.intrinsics import call_indirect_i_v, call_indirect_ii_i, export, i32, i64, inline, ld32, ld64, memcpy, st32, st64, u32
+from wasmjit.sched.intrinsics import call_indirect_i_v, call_indirect_ii_i, export, i32, i64, inline, ld32, ld64, memcpy, select, st32, st64, u32
 from wasmjit.sched.kernel.apply import apply_records
 from wasmjit.sched.kernel.heap import heap_init, k_alloc, k_alloc0, k_limit
 from wasmjit.sched.kernel.process import EMERGENCY_BYTES, activation_over, recycle
@@ -165,6 +169,9 @@ def settle() -> None:
             last = r
             while r:
                 nxt = ld32(r + R_NEXT)
+                members = ld32(r + R_ISLAND)
+                st32(CB_REGION, select(members, r, 0))
+                st32(CB_ISLAND, ld32(r + R_DIRTY) & members)
                 st32(r + R_DIRTY, 0)
                 st32(CB_DIRTY, ld32(CB_DIRTY) - 1)
                 st32(CB_CUR_ID, REGION_DRIVER | u32(r - ld32(CB_REGIONS)) >> R_SHIFT)
@@ -172,6 +179,9 @@ def settle() -> None:
                 count = count + 1
                 call_indirect_i_v(ld32(r + R_FN), ld32(r + R_CTX))
                 last = r
+                left = ld32(CB_ISLAND)
+                if left:
+                    dirty_region(r, left)
                 r = nxt
             if ld32(CB_MIN_LEVEL) <= bucket:
                 back = back + 1
@@ -188,6 +198,7 @@ def settle() -> None:
             bucket = bucket + L_SIZE
     if ld32(CB_DIRTY) == 0:
         st32(CB_MIN_LEVEL, NONE)
+    st32(CB_REGION, 0)
     st64(CB_C_REGIONS, ld64(CB_C_REGIONS) + count)
     st32(CB_CUR_ID, NONE)
 
@@ -503,7 +514,7 @@ def k_final(budget: i64) -> i32:
 @export
 def k_dirty_region(region: i32) -> None:
     """Have a region evaluated in the present slot."""
-    dirty_region(ld32(CB_REGIONS) + region * R_SIZE)
+    dirty_region(ld32(CB_REGIONS) + region * R_SIZE, ALL_MEMBERS)
 
 
 @export
@@ -524,7 +535,7 @@ def k_init() -> None:
         st32(bucket + L_HEAD, 0)
         st32(bucket + L_TAIL, u32(bucket - R_NEXT))
     for i in range(ld32(CB_N_REGIONS)):
-        dirty_region(ld32(CB_REGIONS) + i * R_SIZE)
+        dirty_region(ld32(CB_REGIONS) + i * R_SIZE, ALL_MEMBERS)
     for i in range(ld32(CB_N_STATIC)):
         p = ld32(CB_PROCS) + i * P_SIZE
         st32(p + P_ID, i)

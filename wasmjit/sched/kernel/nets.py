@@ -6,7 +6,7 @@ value of an expression) is checked by its code when it resumes.
 
 from __future__ import annotations
 
-from wasmjit.sched.control import CB_C_EDGES, CB_C_UPDATES, CB_CHANGED, CB_CHANGED_N, CB_CUR_ID, CB_NETS
+from wasmjit.sched.control import CB_C_EDGES, CB_C_UPDATES, CB_CHANGED, CB_CHANGED_N, CB_CUR_ID, CB_ISLAND, CB_NETS, CB_REGION
 from wasmjit.sched.descriptors import (
     F_SET,
     F_SIZE,
@@ -26,6 +26,7 @@ from wasmjit.sched.descriptors import (
     NF_TRACED,
     NF_WATCHED,
     P_WSET,
+    SET_SHIFT,
 )
 from wasmjit.sched.intrinsics import host_import, i32, ld8, ld32, ld64, st32, st64, u32
 from wasmjit.sched.kernel.queues import dirty_region, wake, walk_nodes
@@ -63,8 +64,12 @@ def net_fan(na: i32) -> None:
         target = ld32(f)
         if target & 1:
             edge = ld32(f + F_SET)
-            if edge == FILTER_NONE or (ld8(ld32(na + N_ADDR)) & 1) == (edge == FILTER_HIGH):
-                dirty_region(target - 1)
+            level = edge & 3
+            if level == FILTER_NONE or (ld8(ld32(na + N_ADDR)) & 1) == (level == FILTER_HIGH):
+                if target - 1 == ld32(CB_REGION):
+                    st32(CB_ISLAND, ld32(CB_ISLAND) | u32(edge) >> SET_SHIFT)
+                else:
+                    dirty_region(target - 1, u32(edge) >> SET_SHIFT)
         elif ld32(target + P_WSET) == ld32(f + F_SET):
             wake(target)
         f = f + F_SIZE

@@ -13,6 +13,7 @@ from wasmjit.sched.control import (
     CB_READY_TAIL,
 )
 from wasmjit.sched.descriptors import (
+    ALL_MEMBERS,
     ARM_ATTENTION,
     ARM_DEFERRED,
     ARM_DYN,
@@ -154,10 +155,11 @@ def k_waitq_wake_all(q: i32) -> i32:
     return n
 
 
-def dirty_region(r: i32) -> None:
-    """Mark a region for evaluation."""
-    if ld32(r + R_DIRTY) == 0:
-        st32(r + R_DIRTY, 1)
+def dirty_region(r: i32, members: i32) -> None:
+    """Mark a region for evaluation; members: those of an island, a bit each."""
+    dirty = ld32(r + R_DIRTY)
+    st32(r + R_DIRTY, dirty | members)
+    if dirty == 0:
         st32(r + R_NEXT, 0)
         b = ld32(r + R_LEVEL)
         st32(ld32(b + L_TAIL) + R_NEXT, r)
@@ -219,7 +221,7 @@ def walk_nodes(head: i32, addr: i32) -> None:
     while True:
         w = ld32(w + W_NEXT)
         if ld32(w + W_EDGE) == EDGE_REGION:
-            dirty_region(ld32(w + W_ADDR))
+            dirty_region(ld32(w + W_ADDR), ALL_MEMBERS)
         elif (addr == 0 or ld32(w + W_ADDR) == addr) and node_hit(w):
             st32(w + W_HIT, 0)
             if ld32(ld32(ld32(w + W_PROC) + P_COLD) + C_CHILD):
