@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from wasmjit.data import dataclass, field
 from wasmjit.elab.analyse import analyse
-from wasmjit.elab.bodies import Lowered, ProcessDef, RegionDef, lower_definition
+from wasmjit.elab.bodies import lower_definition
 from wasmjit.elab.definition import CTX_HEADER, Definition
 from wasmjit.elab.levels import components, levels
 from wasmjit.elab.program import ProgramImpl
+from wasmjit.elab.region import Lowered, ProcessDef, RegionDef
 from wasmjit.elab.sharing import share_bodies
 from wasmjit.ir import Design, Op, Value
 from wasmjit.ir import types as T

@@ -7,11 +7,11 @@ exactly when it would be as a region of its own, and inside the island without f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from wasmjit.data import dataclass
 
-from wasmjit.elab.bodies import RegionDef
 from wasmjit.elab.definition import Definition
 from wasmjit.elab.levels import components
+from wasmjit.elab.region import RegionDef
 from wasmjit.elab.scope import ModuleScope
 from wasmjit.sem import mir
 from wasmjit.sem.lower.refs import NetRef, Own
@@ -102,8 +102,8 @@ def children_paths(d: Definition, order: list[RegionDef], first: int, nodes: lis
                 feeds.setdefault(net, []).append(first + k)
     for k, c in enumerate(d.children):
         succ: list[int] = []
-        for r in c.op.results:
-            home = d.home.get(r)
+        for result in c.op.results:
+            home = d.home.get(result)
             if home is not None:
                 succ += readers.get(home, ())
                 succ += [n for n in feeds.get(home, ()) if n != first + k]

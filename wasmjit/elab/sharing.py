@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from wasmjit.elab.bodies import Lowered, ProcessDef, RegionDef
 from wasmjit.elab.definition import Definition
+from wasmjit.elab.region import Lowered, ProcessDef, RegionDef
 from wasmjit.sem import mir
 from wasmjit.sem.lower.llvm import leaf_bytes
 from wasmjit.sem.mir import I32, Block, Body, Op, Val
@@ -32,7 +32,8 @@ def share_bodies(definitions: Iterable[tuple[Definition, Lowered]]) -> int:
     if len(owners) < 2:
         return 0
     for d, low in owners:
-        for holder in (*low.regions, *low.processes):
+        holders: list[RegionDef | ProcessDef] = [*low.regions, *low.processes]
+        for holder in holders:
             if sum(len(b.ops) for b in holder.body.blocks) >= MIN_OPS:
                 slots: list[Slot] = []
                 key = shape(holder.body, slots)
@@ -135,7 +136,7 @@ def share(members: list[tuple[Definition, RegionDef | ProcessDef, list[Slot]]]) 
             differing.append(i)
     # Alike constants of a slot share a cell: one value may stand in several places.
     cells: dict[tuple[Any, ...], tuple[int, mir.Ty]] = {}
-    columns = [(slots[i].value.ty, *(o[i].value.const for o in (slots, *others))) for i in differing]
+    columns: list[tuple[Any, ...]] = [(slots[i].value.ty, *(o[i].value.const for o in (slots, *others))) for i in differing]
     if len(set(columns)) > MAX_CONSTANTS:
         return False
     size = max(d.size for d, _, _ in members)

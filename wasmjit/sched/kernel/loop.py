@@ -110,8 +110,8 @@ from wasmjit.sched.descriptors import (
     R_CTX,
     R_DIRTY,
     R_EVALS,
-    R_ISLAND,
     R_FN,
+    R_ISLAND,
     R_NEXT,
     R_SHIFT,
     R_SIZE,
@@ -134,7 +134,21 @@ from wasmjit.sched.descriptors import (
     V_CUR,
     V_END,
 )
-from wasmjit.sched.intrinsics import call_indirect_i_v, call_indirect_ii_i, export, i32, i64, inline, ld32, ld64, memcpy, select, st32, st64, u32
+from wasmjit.sched.intrinsics import (
+    call_indirect_i_v,
+    call_indirect_ii_i,
+    export,
+    i32,
+    i64,
+    inline,
+    ld32,
+    ld64,
+    memcpy,
+    select,
+    st32,
+    st64,
+    u32,
+)
 from wasmjit.sched.kernel.apply import apply_records
 from wasmjit.sched.kernel.heap import heap_init, k_alloc, k_alloc0, k_limit
 from wasmjit.sched.kernel.process import EMERGENCY_BYTES, activation_over, recycle
