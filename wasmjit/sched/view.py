@@ -161,6 +161,7 @@ class KernelView:
         """Further counters, under the names the report uses."""
         return {
             "region_evaluations": self.u64(cb.CB_C_REGIONS),
+            "two_state_guards_failed": self.u64(cb.CB_X_GUARDS),
             "time_steps": self.u64(cb.CB_C_STEPS),
             "drives_applied": self.u64(cb.CB_C_DRIVES),
             "wakeups": self.u64(cb.CB_C_WAKEUPS),
