@@ -66,6 +66,7 @@ SMALL_MAX = 496  # bytes asked for
 MAX_ASK = 0x7FFF0000
 MIN_SPLIT = 64
 MIN_GROW = 16  # pages
+SMALL_FILL = 256  # bytes up to which a loop is quicker than memory.fill, which is a call out of wasm
 
 
 @export
@@ -290,7 +291,14 @@ def k_alloc0(n: i32) -> i32:
     """k_alloc, zeroed."""
     p = k_alloc(n)
     if p:
-        memset(p, 0, n)
+        if n <= SMALL_FILL:
+            a = p
+            end = p + n
+            while a < end:  # blocks are multiples of 8 bytes
+                st64(a, 0)
+                a = a + 8
+        else:
+            memset(p, 0, n)
     return p
 
 

@@ -86,7 +86,7 @@ from wasmjit.sched.descriptors import (
     ST_RUNNING,
     ST_WAITING,
 )
-from wasmjit.sched.intrinsics import export, host_import, i32, ld32, ld64, memset, st32, st64, unreachable
+from wasmjit.sched.intrinsics import export, host_import, i32, inline, ld32, ld64, memset, st32, st64, unreachable
 from wasmjit.sched.kernel.heap import k_alloc0, k_fault, k_free, k_limit, k_realloc
 from wasmjit.sched.kernel.queues import disarm, join_release, k_waitq_wake_all, leave_join, ready_push, wake, wake_proc
 from wasmjit.sched.kernel.waits import queue_append
@@ -168,6 +168,17 @@ def chunk_new() -> i32:
     return 1
 
 
+@inline
+def zero_cold(c: i32) -> None:
+    """Clear the cold part of a descriptor (a memory.fill would be a call out of wasm)."""
+    a = c
+    end = c + C_SIZE
+    while a != end:
+        st64(a, 0)
+        st64(a + 8, 0)
+        a = a + 16
+
+
 @export
 def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
     """A new process on the ready queue, child of the running one and member of the fork being started, if any. Returns its zeroed frame (header filled in)."""
@@ -183,7 +194,7 @@ def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
         p = ld32(CB_PROC_FREE)
     st32(CB_PROC_FREE, ld32(p + P_NEXT))
     c = ld32(p + P_COLD)
-    memset(c, 0, C_SIZE)
+    zero_cold(c)
     parent = ld32(CB_CUR)
     st32(p + P_WSET, 0)
     st32(p + P_FN, fn)
