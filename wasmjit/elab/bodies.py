@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wasmjit.elab.definition import REGISTER_OPS, Definition, Sink, is_constant, is_pure
+from wasmjit.elab.edges import edge_waits
 from wasmjit.elab.islands import form_islands
 from wasmjit.elab.region import Lowered, ProcessDef, RegionDef
 from wasmjit.elab.registers import commit_region, plan_commits, register_region
@@ -382,7 +383,7 @@ def lower_process(d: Definition, program: Program, op: Op, number: int) -> Proce
         lw.b.terminate(mir.Halt())
     else:
         lw.region_cfg(op.regions[0], [lw.get(v) for v in op.operands] if op.name == "seq.initial" else None)
-    return ProcessDef(lw.finish(), op, final, name)
+    return ProcessDef(edge_waits(d, program, lw.finish()), op, final, name)
 
 
 def local_signal(d: Definition, sig: Op) -> Own:

@@ -23,7 +23,8 @@ NF_CHANGED = 32  # traced and already on the list of this time step
 NF_SLOW = 0x16  # NF_DYN | NF_TRACED | NF_WATCHED
 
 # ---- fan-out entry, 8 bytes: target (process descriptor, or region descriptor + 1), sensitivity set + 1 (processes) or edge filter (regions) ----
-F_TARGET = 0
+F_TARGET = 0  # regions: descriptor + 1; processes: descriptor | FILTER_* << EDGE_SHIFT
+EDGE_SHIFT = 1
 F_SET = 4  # processes: sensitivity set + 1; regions: FILTER_* | members of an island << SET_SHIFT
 SET_SHIFT = 2
 F_SIZE = 8

@@ -111,7 +111,7 @@ class Simulation:
         for p in elab.processes:
             for s, nets in enumerate(p.sens):
                 for net in nets:
-                    tables.fanout.proc(net, p.id - 1, s)
+                    tables.fanout.proc(net, p.id - 1, s, p.body.sens_edges.get(s, 0))
         for i, r in enumerate(elab.regions):
             for net in dict.fromkeys(r.inputs):
                 tables.fanout.region(net, i, r.region.edge, r.masks.get(net, 1), net in r.internal)

@@ -100,9 +100,9 @@ class FanoutBuilder:
     loud: set[int] = field(default_factory=set)
     """Nets whose changes the kernel must be told of; the others are only read by the island that makes them."""
 
-    def proc(self, net: int, proc: int, sens_set: int) -> None:
-        """`proc` wakes on a change of `net` while it waits on its sensitivity set `sens_set`."""
-        self.entries.setdefault(net, {})[False, proc, sens_set] = None
+    def proc(self, net: int, proc: int, sens_set: int, edge: int = 0) -> None:
+        """`proc` wakes on a change of `net` while it waits on its sensitivity set `sens_set`; with an edge filter only on changes to that level of bit 0."""
+        self.entries.setdefault(net, {})[False, proc, sens_set << d.SET_SHIFT | edge] = None
         self.loud.add(net)
 
     def region(self, net: int, region: int, edge: int = 0, mask: int = 1, internal: bool = False) -> None:
@@ -224,7 +224,7 @@ class KernelTables:
                 if is_region:
                     words.extend((regions_at + target * d.R_SIZE + 1, sens_set))
                 else:
-                    words.extend((procs_at + target * d.P_SIZE, sens_set + 1))
+                    words.extend((procs_at + target * d.P_SIZE | (sens_set & 3) << d.EDGE_SHIFT, (sens_set >> d.SET_SHIFT) + 1))
         return words, spans
 
     def _net_words(self, spans: dict[int, tuple[int, int]]) -> array[int]:

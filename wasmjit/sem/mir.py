@@ -364,6 +364,8 @@ class Body:
     live_in: dict[int, list[Val]] = field(default_factory=dict)
     loc: Any = None
     name: str = ""
+    sens_edges: dict[int, int] = field(default_factory=dict)
+    """Sensitivity sets of one net that only a change to one level of bit 0 can end: 1 high, 2 low (`elab.edges`)."""
 
     @property
     def suspending(self) -> bool:

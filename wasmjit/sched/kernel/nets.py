@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from wasmjit.sched.control import CB_C_EDGES, CB_C_UPDATES, CB_CHANGED, CB_CHANGED_N, CB_CUR_ID, CB_ISLAND, CB_NETS, CB_REGION
 from wasmjit.sched.descriptors import (
+    EDGE_SHIFT,
     F_SET,
     F_SIZE,
     FILTER_HIGH,
@@ -70,8 +71,12 @@ def net_fan(na: i32) -> None:
                     st32(CB_ISLAND, ld32(CB_ISLAND) | u32(edge) >> SET_SHIFT)
                 else:
                     dirty_region(target - 1, u32(edge) >> SET_SHIFT)
-        elif ld32(target + P_WSET) == ld32(f + F_SET):
-            wake(target)
+        else:
+            level = target >> EDGE_SHIFT & 3
+            if level == FILTER_NONE or (ld8(ld32(na + N_ADDR)) & 1) == (level == FILTER_HIGH):
+                p = target & ~(3 << EDGE_SHIFT)
+                if ld32(p + P_WSET) == ld32(f + F_SET):
+                    wake(p)
         f = f + F_SIZE
     if flags & NF_SLOW:
         fan_slow(na, flags)
