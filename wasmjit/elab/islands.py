@@ -8,7 +8,6 @@ exactly when it would be as a region of its own, and inside the island without f
 from __future__ import annotations
 
 from wasmjit.data import dataclass
-
 from wasmjit.elab.definition import Definition
 from wasmjit.elab.levels import components
 from wasmjit.elab.region import RegionDef

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from wasmjit.data import dataclass, field
-
 from wasmjit.ir import Op
 from wasmjit.sem.lower.refs import NetRef
 from wasmjit.sem.mir import Body
