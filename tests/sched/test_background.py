@@ -14,6 +14,7 @@ from wasmjit.runtime.engine import Engine, deserialize_module
 from wasmjit.runtime.memory import LinearMemory
 from wasmjit.sched import background
 from wasmjit.sched import jit as jit_module
+from wasmjit.sched.statistics import fill_processes
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from class_runs import simulate
@@ -82,6 +83,8 @@ def test_optimised_code_takes_over_between_time_steps_without_a_difference() -> 
     quick, optimised = sim.view.activations_by_tier()[1:3]
     assert quick > 0 and optimised > 100
     assert values(sim) == values(simulate(SMALL, mode="interpret", max_time=200_000_000))
+    fill_processes(sim)
+    assert {row.tier for row in sim.telemetry.processes.values()} == {2}
 
 
 def test_small_modules_are_optimised_at_once() -> None:

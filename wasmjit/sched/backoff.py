@@ -56,6 +56,7 @@ class BackOff:
         sim = self.governor.sim
         sim.table.set(sim.code.slots[key], self.native.pop(key))
         sim.code.installed(key)
+        self.governor.installed(key, sim.code.tier(sim.code.slots[key]))
         self.event(key, 1, "entered again")
         return True
 

@@ -30,6 +30,8 @@ class Code:
         self.native: dict[int, Callable[..., Any]] = {}
         self.entries: dict[int, Callable[..., Any]] = {}
         self.compiled: set[int] = set()
+        self.optimised: set[int] = set()
+        """Slots of `compiled` whose code was made again with optimisation beside the run."""
         self.on_deopt: Callable[[str, int], None] = lambda key, frame: None
         self.on_install: Callable[[str], None] = lambda key: None
         self.enter: Callable[[str, Callable[..., Any]], Callable[..., Any]] = lambda key, run: run
@@ -66,6 +68,10 @@ class Code:
             self.native.pop(index, None)
             self.compiled.add(index)
             self.on_install(key)
+
+    def tier(self, index: int) -> int:
+        """Tier of the code in a slot: 0 interpreter, 1 compiled, 2 optimised."""
+        return 0 if index not in self.compiled else 2 if index in self.optimised else 1
 
     def interpreted(self, key: str) -> Callable[..., Any]:
         """The body as a Python function with the code ABI; its faults are recorded, not raised."""

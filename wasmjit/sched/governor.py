@@ -144,6 +144,9 @@ class Governor:
     def between_steps(self) -> None:
         """The kernel has come back between two time steps: install what is ready."""
         for key in self.jit.swap():
+            slot = self.sim.code.slots.get(key)
+            if slot is not None:
+                self.sim.code.optimised.add(slot)
             if key in self.backoff.out:
                 self.backoff.replaced(key)
             elif key in self.jit.compiled and key in self.static_of:

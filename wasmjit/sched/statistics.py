@@ -177,13 +177,12 @@ def fill_processes(sim: Simulation) -> None:
     for p, n in zip(sim.elab.processes, acts, strict=True):
         shared[p.body.key] += n
     steps = body_steps(sim)
-    native = sim.code.compiled
     for p, n in zip(sim.elab.processes, acts, strict=True):
         row = t.process(p.id, p.name, p.body.key)
         row.activations = n
         row.definition = p.body.key
         row.location = str(p.op.source_loc or p.op.loc)
-        row.tier = max(row.tier, 1) if sim.code.slots.get(p.body.key) in native else 0
+        row.tier = sim.code.tier(sim.code.slots.get(p.body.key, 0))
         total = steps.get(p.body.key, 0)
         row.steps = total * n // shared[p.body.key] if shared[p.body.key] else 0
 

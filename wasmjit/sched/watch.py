@@ -133,8 +133,8 @@ class Watch:
         if who != cb.NONE and not who & cb.REGION_DRIVER and who < len(self.sim.elab.processes):
             key = self.sim.elab.processes[who].body.key
             governor = self.sim.governor
-            native = self.sim.code.slots.get(key) in self.sim.code.compiled and not (governor is not None and governor.interpreting)
-            self.tier_samples[who, int(native)] += 1
+            left = governor is not None and governor.interpreting
+            self.tier_samples[who, 0 if left else self.sim.code.tier(self.sim.code.slots.get(key, 0))] += 1
 
     def _show(self, wall: float) -> None:
         view = self.sim.view
