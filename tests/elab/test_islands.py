@@ -10,6 +10,7 @@ import wasmjit.elab.bodies as bodies
 import wasmjit.elab.design as design
 from tests.elab.designs import random_design, waves
 from wasmjit.ir import parse_text
+from wasmjit.runtime.engine import with_stack
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.simulation import Simulation
 
@@ -67,3 +68,38 @@ def test_an_island_is_one_region_that_knows_its_members() -> None:
 def test_modules_of_different_shape_share_nothing() -> None:
     sim = simulation(random_design("apart"))
     assert len({r.region.body.key for r in sim.elab.regions if r.region.members}) == len([r for r in sim.elab.regions if r.region.members])
+
+
+def test_a_deopt_of_shared_code_names_the_line_of_its_own_module() -> None:
+    cell = """hw.module private @NAME() {
+  %d = llhd.constant_time <1ns, 0d, 0e>
+  %e = llhd.constant_time <0ns, 0d, 1e>
+  %c = hw.constant NUMBER : i8
+  %z = hw.constant 0 : i8
+  %n = llhd.sig %z : i8
+  llhd.process {
+    llhd.wait delay %d, ^b1
+  ^b1:
+    %p = llhd.prb %n : i8
+    %a = comb.add %p, %c : i8
+    %b = comb.xor %a, %p : i8
+    %g = comb.add %b, %c : i8
+    %h = comb.xor %g, %a : i8
+    %i = comb.add %h, %b : i8
+    llhd.drv %n, %i after %e : i8
+    llhd.wait delay %d, ^b2
+  ^b2:
+    llhd.halt
+  }
+}
+"""
+    text = "".join(cell.replace("NAME", f"m{k}").replace("NUMBER", str(3 + k)) for k in range(2))
+    text += 'hw.module @top() {\n  hw.instance "u0" @m0() -> ()\n  hw.instance "u1" @m1() -> ()\n}\n'
+    sim = Simulation(parse_text(text, "t.mlir"), RunOptions(mode="compile", force_deopt="all"), stdout=lambda data: None, stderr=lambda line: None)
+    with_stack(sim.engine, sim.run)
+    assert sim.elab.processes[0].body is sim.elab.processes[1].body
+    lines: dict[int, set[int]] = {}
+    for r in sim.telemetry.deopts:
+        lines.setdefault(r.process_id, set()).add(int(r.location.split(":")[1]))
+    height = cell.count("\n")
+    assert lines[1] and lines[2] == {n + height for n in lines[1]} and all(n <= height for n in lines[1])

@@ -200,10 +200,25 @@ class Governor:
         fs, delta, _ = sim.view.time
         sim.telemetry.deopt(
             DeoptRecord(
-                kind, reason, detail, pid, name or key, str(body.loc) if body is not None and body.loc else location(body, token), resume_point(body, token),
+                kind, reason, detail, pid, name or key, self.place(body, token, pid), resume_point(body, token),
                 fs, delta, self.wall(), cost, action, key, 1, live_values(sim, body, frame, token) if frame else [],
             )
         )  # fmt: skip
+
+    def place(self, body: Body | None, token: int, pid: int) -> str:
+        """Source location of a resume point. Modules that differ in constants share bodies: then it is the line of the process's own module."""
+        if body is not None and body.loc:
+            return str(body.loc)
+        where = location(body, token)
+        elab = self.sim.elab
+        if body is None or not 0 < pid <= len(elab.processes) or elab.processes[pid - 1].body is not body:
+            return where
+        own = elab.processes[pid - 1].op
+        first = next((p.op for name, low in elab.lowered.items() if body.key.startswith(f"{name}.process") for p in low.processes if p.body is body), own)
+        file, line, column = where.rsplit(":", 2) if where.count(":") >= 2 else ("", "", "")
+        if first is own or file != own.loc.file or not line.isdigit():
+            return where
+        return f"{file}:{int(line) + own.loc.line - first.loc.line}:{column}"
 
     # -- deopts ---------------------------------------------------------------------------------------------------------------------------------
 
