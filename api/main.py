@@ -120,7 +120,7 @@ def serve(
     newest, _ = app.state.context.store.runs(sort="created", limit=50)
     deopted = next((run for run in newest if run["deopts_total"]), None)
     if deopted is not None:
-        sys.stderr.write(f"[wasmjit] why {deopted['design']} left compiled code, newest run: {address}#/run/{deopted['id']}/deopts?d=0\n")
+        sys.stderr.write(f"[wasmjit] why {deopted['design']} left compiled code, newest run: {address}#/run/{deopted['id']}/deopts?d={app.state.context.store.telling_deopt(deopted['id'])}\n")
     if not is_loopback(host):
         sys.stderr.write("[wasmjit] Warning: reachable from the network; whoever has the token can read, delete and start runs\n")
     with contextlib.suppress(KeyboardInterrupt):  # the usual way to end it

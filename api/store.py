@@ -264,6 +264,11 @@ class RunStore:
             raise ApiError(404, f"run {run_id!r} has no deopt number {seq}")
         return _present_deopt(rows[0])
 
+    def telling_deopt(self, run_id: str) -> int:
+        """Number of the record to show first: the costliest that has live values, else the costliest."""
+        rows = self._rows("SELECT seq FROM deopts WHERE run_id = ? ORDER BY frame = '[]', cost_ns DESC, seq LIMIT 1", (run_id,))
+        return int(rows[0]["seq"]) if rows else 0
+
     def tier_at(self, run_id: str, process_id: int, time_fs: int) -> dict[str, Any]:
         """`{"tier", "since_fs", "deopt"}`: the tier a process is in at a time; `deopt`: number of its last deopt at exactly that time, then the interpreter ran it."""
         deopt = self._rows("SELECT max(seq) AS seq FROM deopts WHERE run_id = ? AND process_id = ? AND time_fs = ?", (run_id, process_id, time_fs))[0]["seq"]

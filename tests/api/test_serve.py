@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from wasmjit_api.main import serve
 
+from wasmjit.report.record import RunRecorder
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -22,10 +24,13 @@ def free_port() -> int:
 
 def test_the_server_answers_and_stops_on_an_interrupt_although_a_page_is_open(tmp_path: Path) -> None:
     port = free_port()
+    record = RunRecorder(tmp_path, design="a.mlir", mode="compile")
+    record.finish({"exit_code": 0, "jit": {"jit_deopts_total": 1}, "deopts": [{"reason": "guard_failed", "process_id": 1, "process_name": "p"}]})
     code = f"from wasmjit_api.main import serve; serve({str(tmp_path)!r}, port={port})"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         assert f"http://127.0.0.1:{port}/" in child.stderr.readline()
+        assert f"http://127.0.0.1:{port}/#/run/{record.run_id}/deopts?d=0" in child.stderr.readline()
         while True:
             try:
                 stream = urllib.request.urlopen(f"http://127.0.0.1:{port}/api/events", timeout=30)

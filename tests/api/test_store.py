@@ -121,3 +121,13 @@ def test_installs_of_a_body_reach_all_its_instances_and_single_deopts_leave_them
         ("compile", 0, "compile"), ("install", 1, "compile"), ("install", 2, "compile"), ("deopt", 2, "compile"), ("deopt", 1, "interpret"),
     ]
     assert [p["name"] for p in records.processes] == ["p1", "p2", "compiler"]
+
+
+def test_the_record_to_show_first_is_the_costliest_with_live_values(tmp_path: Path) -> None:
+    record = RunRecorder(tmp_path, design="a.mlir", mode="compile")
+    rows = [(50, []), (10, [{"name": "%a", "type": "i1", "value": "0x1"}]), (20, [{"name": "%b", "type": "i1", "value": "0x0"}])]
+    record.finish({"exit_code": 0, "deopts": [{"reason": "guard_failed", "process_id": 1, "process_name": "p", "cost_ns": cost, "frame": frame} for cost, frame in rows]})
+    store = RunStore(tmp_path)
+    store.scan()
+    assert store.telling_deopt(record.run_id) == 2 and store.telling_deopt("none") == 0
+    store.close()

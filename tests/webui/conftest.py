@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -58,6 +59,30 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     app.state.context.hub.end_streams()
     instance.should_exit = True
     thread.join(10)
+
+
+def record(server: Server, design: Path, *options: str) -> str:
+    """Run the simulator with --record; the id of the new run."""
+    before = {path.name for path in server.runs.iterdir()}
+    done = subprocess.run(
+        [sys.executable, "-m", "wasmjit", "run", str(design), "--record", str(server.runs), *options], capture_output=True, text=True, check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    (made,) = [path.name for path in server.runs.iterdir() if path.name not in before and path.name[0] != "."]
+    return made
+
+
+@pytest.fixture(scope="session")
+def pico(server: Server, shared: Path) -> str:
+    """A recorded run of picorv32 with some 2000 forced deopts."""
+    return record(server, shared / "designs" / "picorv32_ez.mlir", "--mode=compile", "--force-deopt", "every:7")
+
+
+@pytest.fixture(scope="session")
+def sha(server: Server, shared: Path) -> tuple[str, str]:
+    """Recorded runs of sha256 in interpret and in compile mode."""
+    design = shared / "designs" / "sha256.mlir"
+    return record(server, design, "--mode=interpret"), record(server, design, "--mode=compile")
 
 
 @pytest.fixture(scope="session")

@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import record
 
 pytestmark = pytest.mark.browser
-
-
-def record(server: Any, design: Path, *options: str) -> str:
-    """Run the simulator with --record; the id of the new run."""
-    before = {path.name for path in server.runs.iterdir()}
-    done = subprocess.run(
-        [sys.executable, "-m", "wasmjit", "run", str(design), "--record", str(server.runs), *options], capture_output=True, text=True, check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    (made,) = [path.name for path in server.runs.iterdir() if path.name not in before and path.name[0] != "."]
-    return made
-
-
-@pytest.fixture(scope="module")
-def pico(server: Any, shared: Path) -> str:
-    return record(server, shared / "designs" / "picorv32_ez.mlir", "--mode=compile", "--force-deopt", "every:7")
-
-
-@pytest.fixture(scope="module")
-def sha(server: Any, shared: Path) -> tuple[str, str]:
-    design = shared / "designs" / "sha256.mlir"
-    return record(server, design, "--mode=interpret"), record(server, design, "--mode=compile")
 
 
 def inject(path: Path, signal: str, nth: int) -> int:
@@ -178,8 +156,10 @@ def test_both_modes_of_sha256_are_equal_but_for_an_injected_difference(page: Any
     interpret, compiled = sha
     page.open(f"compare/{interpret}/{compiled}", "wave-canvas")
     assert "equal over the whole run" in page.text("diff-summary")
-    time = inject(page.server.runs / compiled / "waves.vcd", "e_reg", 40)
-    page.open(f"compare/{interpret}/{compiled}", "wave-canvas")
+    wrong = f"{compiled}-wrong"
+    shutil.copytree(page.server.runs / compiled, page.server.runs / wrong)
+    time = inject(page.server.runs / wrong / "waves.vcd", "e_reg", 40)
+    page.open(f"compare/{interpret}/{wrong}", "wave-canvas")
     page.expect_text("diff-summary", "1 of")
     assert "e_reg" in page.text("[data-testid=difflist] button")
     assert page.js("return wasmjit.controller.model.cursor") == time

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from wave_view import model, paths, press, select
 
 from wasmjit.report.record import RunRecorder
 
@@ -19,25 +20,6 @@ def wave(page: Any) -> Any:
     page.open(f"run/{page.server.ids['sha_compile']}/waves", "wave-canvas")
     page.until(lambda: page.js("return wasmjit.controller.sources[0].rows.size") > 5)
     return page
-
-
-def model(page: Any, expression: str) -> Any:
-    return page.js(f"const model = wasmjit.controller.model; return {expression}")
-
-
-def paths(page: Any) -> list[str]:
-    return list(model(page, "model.signals().map(r => r.path)"))
-
-
-def select(page: Any, path: str) -> None:
-    page.js("const m = wasmjit.controller.model; m.select(m.signals().find(r => r.path === arguments[0]).id); wasmjit.controller.focus()", path)
-
-
-def press(page: Any, key: str, **modifiers: bool) -> None:
-    page.js(
-        "const [key, mods] = arguments; document.querySelector('[data-testid=rows]').dispatchEvent(new KeyboardEvent('keydown', {key, code: /[1-9]/.test(key) ? 'Digit' + key : '', bubbles: true, cancelable: true, ...mods}))",
-        key, modifiers,
-    )
 
 
 def test_a_first_visit_shows_the_outer_signals_clock_first(wave: Any) -> None:

@@ -81,7 +81,7 @@ export function Detail({ id, seq, close, step, run }) {
         <h3 style="padding:0 14px 6px">Live values in the frame</h3>
         ${record.frame.length ? html`<div class="scroll" style="max-height:240px"><table data-testid="frame"><thead><tr><th>Name</th><th>Type</th><th>Value</th></tr></thead><tbody>
           ${record.frame.map(row => html`<tr><td class="mono">%${row.name.replace(/^%/, '')}</td><td class="mono dim">${row.type}</td><td class="mono">${row.value}</td></tr>`)}</tbody></table></div>`
-          : html`<p class="dim" style="padding:0 14px">${record.kind === 'bailout' ? 'The body was never compiled: there was no frame to hand over.' : 'The run kept no frame values.'}</p>`}
+          : html`<p class="dim" style="padding:0 14px">${record.kind === 'bailout' ? 'The body was never compiled: there was no frame to hand over.' : 'No value was live at this resume point: the frame holds nothing but where to go on.'}</p>`}
       </div>
       <div style="padding-top:10px;min-width:0">
         <${Toggle} testid="code-side" value=${side} options=${[['mlir', 'MLIR source'], ['wat', 'WebAssembly']]} onChange=${setSide} />

@@ -174,7 +174,8 @@ export function WaveView({ controller, title, sidePanel, reload = () => location
         ${timeline && html`<${JitLane} controller=${controller} timeline=${timeline} />`}
         ${two && html`<${DiffBand} controller=${controller} />`}
         <${RowArea} controller=${controller} twoNames=${two} />
-        ${!model.rows.length && html`<div class="hint empty" data-testid="no-rows"><h3>No signals shown</h3><div>Double-click signals in the tree, drag them here, or press <kbd>/</kbd> to search.</div></div>`}
+        ${!model.rows.length && html`<div class="hint empty" data-testid="no-rows">${controller.tree.vars.length ? html`<h3>No signals shown</h3><div>Double-click signals in the tree, drag them here, or press <kbd>/</kbd> to search.</div>`
+          : html`<h3>The dump has no signals</h3><div>The design has none: a class-based test bench keeps its state in objects and variables.</div>`}</div>`}
         <${Minimap} controller=${controller} />
         <div class="statusbar" data-testid="status">
           <span>Cursor <b data-testid="status-cursor">${formatTime(model.cursor, 6)}</b></span>
