@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,9 +13,10 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "api"))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "api")]
 
 import synthetic
+from recorded import record
 from wasmjit_api.config import Settings
 from wasmjit_api.main import create_app, make_server
 
@@ -59,17 +59,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     app.state.context.hub.end_streams()
     instance.should_exit = True
     thread.join(10)
-
-
-def record(server: Server, design: Path, *options: str) -> str:
-    """Run the simulator with --record; the id of the new run."""
-    before = {path.name for path in server.runs.iterdir()}
-    done = subprocess.run(
-        [sys.executable, "-m", "wasmjit", "run", str(design), "--record", str(server.runs), *options], capture_output=True, text=True, check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    (made,) = [path.name for path in server.runs.iterdir() if path.name not in before and path.name[0] != "."]
-    return made
 
 
 @pytest.fixture(scope="session")

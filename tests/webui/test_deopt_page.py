@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from wasmjit.report.record import RunRecorder
+
 pytestmark = pytest.mark.browser
 
 
@@ -131,6 +133,17 @@ def test_a_run_without_deopts_or_without_report_has_a_designed_empty_page(page: 
     page.open("run/no-such-run/deopts")
     page.expect_text("error", "no run named")
     assert all("404" in problem for problem in page.problems())
+
+
+def test_what_a_page_leaves_out_it_says(page: Any) -> None:
+    record = RunRecorder(page.server.runs, design="many.mlir", mode="compile")
+    processes = [{"process_id": n, "process_name": f"p{n}", "definition": f"d{n}", "tier": 1, "activations": 3, "tier_ns": {}, "lost_ns": 1000 - n} for n in range(1, 401)]
+    deopts = [{"reason": "guard_failed", "detail": "forced", "process_id": n, "process_name": f"p{n}", "sim_time_fs": n, "wall_ns": n} for n in (1, 2)]
+    record.finish({"exit_code": 0, "final_time_fs": 1000, "run_wall_ms": 1.0, "jit": {"jit_deopts_total": 250_000}, "processes": processes, "deopts": deopts, "timeline": []})
+    page.open(f"run/{record.run_id}/deopts", "lanes-canvas")
+    assert "The first 2 of 250\u202f000 deopts" in page.text("cut")
+    assert page.text("hidden-lanes").startswith("100 more processes")
+    assert len(page.css("[data-testid=scores] tbody tr")) == 200
 
 
 def test_the_burn_down_ranks_causes_and_knows_the_allow_list(page: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import record
+from recorded import record
 
 pytestmark = pytest.mark.browser
 

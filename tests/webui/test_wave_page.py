@@ -216,6 +216,21 @@ def test_exports_png_vcd_fst_gtkwave_and_surfer(wave: Any) -> None:
         assert wave.downloaded(suffix).read_bytes().startswith(head), label
 
 
+def test_a_stretch_is_exported_for_wavedrom_unless_it_is_too_long_to_read(wave: Any) -> None:
+    def export() -> None:
+        wave.click("export-menu")
+        next(button for button in wave.css(".menu-list button") if button.text == "Selection as WaveDrom").click()
+
+    wave.js("const m = wasmjit.controller.model; m.selected = new Set(['tb.init', 'tb.digest', 'tb.bus_z'].map(p => m.signals().find(r => r.path === p).id)); m.setView(0, 60e6)")
+    export()
+    drawn = {row["name"]: row for row in json.loads(wave.downloaded(".wavedrom.json").read_text())["signal"]}
+    # Nothing but init changes in the first 60 ns, at 30 and 40 ns; bus_z becomes defined with it.
+    assert drawn["init"]["wave"] == "010" and drawn["digest"]["wave"] == "x.." and drawn["bus_z"]["data"][0].lower() == "zx"
+    wave.js("const m = wasmjit.controller.model; m.select(m.signals().find(r => r.path === 'tb.clk').id); m.fit()")
+    export()
+    wave.expect_text("toast", "WaveDrom pictures are readable up to 200")
+
+
 def test_a_run_without_waves_says_how_to_get_them(page: Any) -> None:
     page.open(f"run/{page.server.ids['failed']}/waves")
     assert "--record" in page.text("no-waves")

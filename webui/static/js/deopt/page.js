@@ -51,6 +51,7 @@ function Triage({ id, run, data, query }) {
   const [seq, setSeq] = useState(query.d ? Number(query.d) : null);
   const [closed, setClosed] = useState(() => new Set());
   const [listed, setListed] = useState(SHOWN);
+  const [processesListed, setProcessesListed] = useState(SHOWN);
   const lanes = useMemo(() => buildLanes(timeline), [timeline]);
   const groups = useMemo(() => groupLanes(lanes), [lanes]);
   const maps = useMemo(() => ({ sim: axisMap(timeline, 'sim'), wall: axisMap(timeline, 'wall') }), [timeline]);
@@ -73,6 +74,8 @@ function Triage({ id, run, data, query }) {
   const shown = filterRecords(records, filter);
   const causes = causesOf(inRange);
   const rows = laneRows(groups, closed);
+  const drawn = rows.reduce((n, row) => n + (row.type === 'lane' ? 1 : closed.has(row.group.name) ? row.group.lanes.length : 0), 0);
+  const hidden = lanes.size - drawn;
   const lines = curves(timeline, lanes, axis, view[0], view[1], process);
   const formatX = axis === 'sim' ? axisTime(view[1]) : axisNs;
   const processName = process === null ? null : lanes.get(process)?.process.name || `process ${process}`;
@@ -111,6 +114,7 @@ function Triage({ id, run, data, query }) {
       <${Lanes} rows=${rows} view=${view} axis=${axis} cursor=${cursor} chosen=${process} closed=${closed} toggle=${toggle} pick=${pid => setProcess(pid === process ? null : pid)}
         select=${range => setRanges([...ranges, { axis, range }])} open=${open} />
       ${timeline.cut && html`<p class="dim" style="padding:0 14px">Only the first 200 000 events are shown.</p>`}
+      ${hidden > 0 && html`<p class="dim" style="padding:6px 14px;margin:0" data-testid="hidden-lanes">${formatCount(hidden)} more processes that lost less time are not drawn; all are in the list of processes below.</p>`}
     </div>
     ${seq !== null && html`<${Detail} id=${id} seq=${seq} run=${run} close=${() => setSeq(null)} step=${step} />`}
     <div class="columns">
@@ -119,7 +123,8 @@ function Triage({ id, run, data, query }) {
       <div class="card curves"><header><h2>Time per tier so far</h2><span class="spring"></span><${ChartLegend} series=${timed} /></header>
         ${timed.every(one => !one.points[one.points.length - 1][1]) ? html`<${Empty} title="No time per tier recorded here" />` : html`<${Chart} series=${timed} range=${view} formatX=${formatX} formatY=${axisNs} cursor=${cursor} label="Cumulative time per tier" testid="curve-tiers" />`}</div>
     </div>
-    <div class="card"><header><h2>Causes</h2><span class="dim" data-testid="cause-count">${formatCount(inRange.length)} ${inRange.length === 1 ? 'record' : 'records'} in ${formatCount(causes.length)} ${causes.length === 1 ? 'cause' : 'causes'}</span></header>
+    <div class="card"><header><h2>Causes</h2><span class="dim" data-testid="cause-count">${formatCount(inRange.length)} ${inRange.length === 1 ? 'record' : 'records'} in ${formatCount(causes.length)} ${causes.length === 1 ? 'cause' : 'causes'}</span>
+        ${run.deopts_total > records.length && html`<span class="spring"></span><span class="badge warn" data-testid="cut">The first ${formatCount(records.length)} of ${formatCount(run.deopts_total)} deopts: the page reads ${formatCount(RECORD_LIMIT)}, a report keeps 100\u202f000</span>`}</header>
       ${causes.length ? html`<div class="scroll"><table class="reasons-table" data-testid="causes"><thead><tr><th class="num">Count</th><th>Cause</th><th class="num">Cost</th><th>Why, and what to do</th></tr></thead><tbody>
         ${causes.map(one => { const why = explanation(reasons, one.reason, one.detail); const on = cause && cause.reason === one.reason && cause.detail === one.detail; return html`<tr class=${on ? 'on' : ''} data-reason=${one.reason}>
           <td class="num"><button onClick=${() => setCause(on ? null : { reason: one.reason, detail: one.detail })} title="Show only these">${formatCount(one.count)}</button><span class="share" style=${{ width: percent(one.count / inRange.length, 1).replace(' ', '') }}></span></td>
@@ -137,8 +142,9 @@ function Triage({ id, run, data, query }) {
           : html`<${Empty} title="No records in this selection" />`}</div>
       <div class="card"><header><h2>Processes</h2><span class="dim">score = severity of deopts + ms lost</span></header>
         <div class="scroll"><table data-testid="scores"><thead><tr><th>Process</th><th class="num">Deopts</th><th class="num">Lost</th><th class="num">Score</th></tr></thead><tbody>
-          ${timeline.processes.slice(0, 200).map(one => html`<tr class=${one.process_id === process ? 'on' : ''}><td><a href="#" onClick=${event => { event.preventDefault(); setProcess(one.process_id === process ? null : one.process_id); }}>${one.name}</a></td>
-            <td class="num">${one.deopts}</td><td class="num">${formatNs(one.lost_ns, 1)}</td><td class="num">${one.score.toFixed(1)}</td></tr>`)}</tbody></table></div></div>
+          ${timeline.processes.slice(0, processesListed).map(one => html`<tr class=${one.process_id === process ? 'on' : ''}><td><a href="#" onClick=${event => { event.preventDefault(); setProcess(one.process_id === process ? null : one.process_id); }}>${one.name}</a></td>
+            <td class="num">${one.deopts}</td><td class="num">${formatNs(one.lost_ns, 1)}</td><td class="num">${one.score.toFixed(1)}</td></tr>`)}</tbody></table>
+          ${timeline.processes.length > processesListed && html`<button class="quiet more" onClick=${() => setProcessesListed(processesListed * 4)}>List ${formatCount(Math.min(timeline.processes.length - processesListed, 3 * processesListed))} more</button>`}</div></div>
     </div>
   </section>`;
 }

@@ -7,6 +7,7 @@ import { clamp, debounce, download, formatFrequency, formatTime, stored } from '
 import { get, run as runPath, url } from '../api.js';
 import { LogPanel } from '../log.js';
 import { RADICES, format } from './values.js';
+import { waveDrom } from './wavedrom.js';
 import { RowArea } from './rows.js';
 import { SignalTree } from './tree.js';
 import { link, parse, setQuery } from '../router.js';
@@ -76,11 +77,22 @@ export function WaveView({ controller, title, sidePanel, reload = () => location
     if (!response.ok) { toast((await response.json()).error, true); return; }
     download(/filename="([^"]+)"/.exec(response.headers.get('content-disposition') || '')?.[1] || 'export', await response.blob());
   };
-  const selection = form => {
-    // Between the first two markers if there are two, else the window.
+  const stretch = () => {
+    // Between the outermost two markers if there are two, else the window.
     const marks = Object.values(model.markers).sort((a, b) => a - b);
     const [t0, t1] = marks.length > 1 ? [marks[0], marks[marks.length - 1]] : [Math.max(0, model.t0), Math.min(model.end, model.t1)];
-    fetchFile(exportUrl('waves', { t0: Math.floor(t0), t1: Math.max(Math.ceil(t1), Math.floor(t0) + 1), form }));
+    return { t0: Math.floor(t0), t1: Math.max(Math.ceil(t1), Math.floor(t0) + 1) };
+  };
+  const selection = form => fetchFile(exportUrl('waves', { ...stretch(), form }));
+  const drom = async () => {
+    const { t0, t1 } = stretch();
+    const rows = chosen().slice(0, 60);
+    try {
+      const body = await get(`${runPath(runs[0])}/waves/window`, { t0, t1, px: 8192, s: [...new Set(rows.map(one => one.signal))].join(',') });
+      download(`${title}.wavedrom.json`, waveDrom(rows, new Map(body.rows.map(one => [one.s, one])), t0, t1, one => model.nameOf(one), `${title}, ${formatTime(t0, 3)} – ${formatTime(t1, 3)}`));
+    } catch (error) {
+      toast(`No WaveDrom picture: ${error.message}`, true);
+    }
   };
   const png = async () => download(`${title}.png`, await controller.png(title));
   const savedView = () => JSON.stringify({ wasmjit_view: 1, title, t0: model.t0, t1: model.t1, cursor: model.cursor, markers: model.markers, rows: model.serialise() }, null, 1);
@@ -159,7 +171,7 @@ export function WaveView({ controller, title, sidePanel, reload = () => location
         ['Copy link to this view', () => navigator.clipboard.writeText(location.href).then(() => toast('Link copied'), () => toast('The browser does not allow copying here', true))],
       ]} />
       <${Menu} label="Export" testid="export-menu" items=${[
-        ['PNG of the view', png], ['Selection as VCD', () => selection('vcd')], ['Selection as FST', () => selection('fst')], null,
+        ['PNG of the view', png], ['Selection as VCD', () => selection('vcd')], ['Selection as FST', () => selection('fst')], ['Selection as WaveDrom', drom], null,
         ['Whole dump, as recorded', () => { location.href = `${runPath(runs[0])}/export/dump`; }],
         ['GTKWave save file', () => fetchFile(exportUrl('gtkw', { t: model.cursor ?? 0 }))], ['Surfer command file', () => fetchFile(exportUrl('surfer', { t: model.cursor ?? 0 }))],
       ]} />
