@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from suite_check import CAUSES, differences, read_known
 
 from wasmjit.ir import parse_text
 from wasmjit.suite.assertions import BadAssertion, assertions, holds
@@ -133,3 +134,16 @@ def test_a_manifest_runs_in_both_modes_and_leaves_a_bundle(tmp_path: Path) -> No
     data = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [c["status"] for c in data["cases"]] == ["pass", "fail"]
     assert (tmp_path / "out" / "junit.xml").exists()
+
+
+def test_listed_failures_are_cases_of_the_suites_with_a_cause_and_a_reason(shared: Path) -> None:
+    for (suite, file), (cause, reason) in read_known().items():
+        rows = (shared / "suites" / f"{suite}.tsv").read_text(encoding="utf-8").splitlines()
+        assert any(row.split("\t")[0] == file for row in rows), file
+        assert cause in CAUSES and reason
+
+
+def test_a_bundle_is_compared_with_the_list_both_ways() -> None:
+    known = {("s", "a"): ("translation", "lost"), ("s", "b"): ("accepted", "kept")}
+    cases = [{"suite": "s", "name": n, "status": status, "reason": ""} for n, status in (("a", "fail"), ("b", "pass"), ("c", "fail"), ("d", "pass"), ("a", "error"))]
+    assert [line.split(":")[0] for line in differences(cases, known)] == ["passes", "fail", "error"]
