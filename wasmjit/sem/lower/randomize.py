@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import layout
@@ -25,7 +27,7 @@ def _randomize(lw: Lowerer, op: Op, operands: list[Value]) -> None:
         call_library(lw, op, BASIC, operands)
         return
     drawn, cleared = bytearray(layout(t).size), bytearray(layout(t).size)
-    mark(t, 0, drawn, cleared)
+    mark(t, 0, drawn, cleared, ordinary_pairs(op._src.text if op._src is not None else "", t), ())
     for i in range(min(HEADER_BYTES, len(drawn))):
         drawn[i] = cleared[i] = 0
     define(lw, op, lw.emit("svc", (I32,), (lw.one(operands[0]),), lw.program.service(OBJECT, (bytes(drawn), bytes(cleared))))[0])
@@ -45,24 +47,68 @@ def object_type(op: Op, obj: Value, size: Value) -> T.LLVMStructType | None:
     return None
 
 
-def mark(t: T.Type, at: int, drawn: bytearray, cleared: bytearray) -> None:
-    """Set the bits of `drawn` that are data, and those of `cleared` that say which bits of four-state data are unknown.
+_INDICES = re.compile(r"llvm\.getelementptr\s+(?:inbounds\s+)?%[\w$.-]+\[([^\]]*)\]")
 
-    A four-state vector is a struct of two integers of the same width, value and unknown bits; random values have no x (§18.4).
+
+def ordinary_pairs(text: str, t: T.LLVMStructType) -> set[tuple[int, ...]]:
+    """Structs of two integers of one width that are structs in the source too, by their path of fields from an object of class `t`.
+
+    The LLVM type of `struct { byte a, b; }` is that of a four-state byte. But only members of a struct are addressed one by one: a four-state vector is always
+    loaded and stored as a whole. Looked for are addresses of second members, in the text of the whole design, through the class and those it extends.
+    """
+    out: set[tuple[int, ...]] = set()
+    prefix: tuple[int, ...] = ()
+    base: T.Type | None = t
+    while isinstance(base, T.LLVMStructType) and base.name:
+        wanted = f'-> !llvm.ptr, !llvm.struct<"{base.name}"'
+        at = text.find(wanted)
+        while at >= 0:
+            m = _INDICES.search(text, text.rfind("\n", 0, at) + 1, at)
+            if m is not None:
+                path = [int(i) if i.lstrip("-").isdigit() else -1 for i in m[1].replace(" ", "").split(",")]
+                if len(path) > 2 and path[-1] == 1 and (found := (*prefix, *path[1:-1])) not in out and is_pair(member(t, found)):
+                    out.add(found)
+            at = text.find(wanted, at + len(wanted))
+        prefix = (*prefix, 0)
+        base = base.fields[0] if base.fields else None
+    return out
+
+
+def member(t: T.Type | None, path: tuple[int, ...]) -> T.Type | None:
+    """Type at the end of a path of fields; elements of arrays count as field -1."""
+    for i in path:
+        if isinstance(t, T.LLVMArrayType):
+            t = t.elem
+        elif isinstance(t, T.LLVMStructType) and 0 <= i < len(t.fields or ()):
+            t = t.fields[i]  # type: ignore[index]
+        else:
+            return None
+    return t
+
+
+def is_pair(t: T.Type | None) -> bool:
+    return isinstance(t, T.LLVMStructType) and len(t.fields or ()) == 2 and isinstance(t.fields[0], T.IntType) and t.fields[0] == t.fields[1]  # type: ignore[index]
+
+
+def mark(t: T.Type, at: int, drawn: bytearray, cleared: bytearray, ordinary: set[tuple[int, ...]], path: tuple[int, ...]) -> None:
+    """Set the bits of `drawn` that are data, and those of `cleared` that say which bits of four-state data are unknown. `path`: of fields, to `t`.
+
+    A four-state vector is a struct of two integers of the same width, value and unknown bits, that is not in `ordinary`; random values have no x (§18.4).
     """
     match t:
-        case T.LLVMStructType(fields=(T.IntType(width=a) as value, T.IntType(width=b) as unknown)) if a == b:
-            mark(value, at, drawn, cleared)
-            mark(unknown, at + field_offset(t, 1), cleared, cleared)
+        case T.LLVMStructType() if is_pair(t) and path not in ordinary:
+            value, unknown = t.fields or ()
+            mark(value, at, drawn, cleared, ordinary, ())
+            mark(unknown, at + field_offset(t, 1), cleared, cleared, ordinary, ())
         case T.LLVMStructType(fields=(T.PtrType(), T.IntType())):
             return  # string or queue
         case T.LLVMStructType():
             for i, f in enumerate(t.fields or ()):
-                mark(f, at + field_offset(t, i), drawn, cleared)
+                mark(f, at + field_offset(t, i), drawn, cleared, ordinary, (*path, i))
         case T.LLVMArrayType():
             step = layout(t.elem).size
             for i in range(t.size):
-                mark(t.elem, at + i * step, drawn, cleared)
+                mark(t.elem, at + i * step, drawn, cleared, ordinary, (*path, -1))
         case T.IntType():
             n = layout(t).size
             drawn[at : at + n] = ((1 << t.width) - 1).to_bytes(n, "little")
