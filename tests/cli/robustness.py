@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from support.forked import command, run_forked  # noqa: E402
-from support.mutate import mutate, mutate_meaning  # noqa: E402
+from tests.support.forked import command, run_forked  # noqa: E402
+from tests.support.mutate import mutate, mutate_meaning  # noqa: E402
 
 GOOD = (0, 1, 2, 3)
 CPU_S = 10

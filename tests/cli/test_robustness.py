@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from robustness import NAMES
-from support.mutate import mutate, mutate_meaning
+
+from tests.support.mutate import mutate, mutate_meaning
 
 
 def test_mutated_designs_end_with_a_known_status(shared: Path) -> None:
