@@ -45,6 +45,7 @@ def add_run_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--jit-fail-on-deopt", action="store_true", default=None, help="strict mode: any deopt or bailout fails the run")
     p.add_argument("--jit-report", metavar="PATH", default=None, help="write the JSON report")
     p.add_argument("--jit-timeline", metavar="PATH", default=None, help="write the timeline: Chrome/Perfetto JSON, or VCD by suffix")
+    p.add_argument("--gc-stress", action="store_true", help="collect garbage at every opportunity and overwrite what is freed (finds errors of the collector; slow)")
     p.add_argument("--force-deopt", metavar="SPEC", default=None, help="all, every:N or process:NAME (glob): force deopts at resume points")
     p.add_argument("--sim-stats", action="store_true", help="counters of the event kernel at the end")
     p.add_argument("--process-stats", action="store_true", help="per process: interpreted operations (steps), activations, tier")
@@ -167,6 +168,7 @@ def run_options(a: argparse.Namespace) -> tuple[list[str], RunOptions]:
         report=a.jit_report or (setting("JIT_REPORT_PATH") or ("", None))[1],
         timeline=a.jit_timeline,
         force_deopt=force,
+        gc_stress=a.gc_stress,
         op_stats=a.op_stats,
         op_stats_top=a.op_stats_top,
         process_stats=a.process_stats,

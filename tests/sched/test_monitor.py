@@ -30,7 +30,7 @@ def examples(t: Properties) -> list[Node]:
 
 def host(w: World) -> SimpleNamespace:
     """What a `Table` needs of a simulation."""
-    return SimpleNamespace(view=w.view, runtime=SimpleNamespace(alloc=w.call["k_alloc0"], free=w.call["k_free"]))
+    return SimpleNamespace(view=w.view, kernel=SimpleNamespace(call=w.call))
 
 
 @pytest.mark.parametrize("n", range(5))

@@ -34,7 +34,7 @@ class FakeEnv(Env):
         self.live_frames: set[int] = set()
         names = (
             "k_drive", "k_drive_eps", "k_drive_delta", "k_drive_mem", "k_drive_bits", "k_store_net", "k_store_net_mem", "k_net_changed",
-            "k_wait_set", "k_wait_dyn", "k_wait_time",
+            "k_wait_set", "k_wait_dyn", "k_wait_time", "k_collect",
         )  # fmt: skip
         kernel: dict[str, Callable[..., Any]] = {n: self._recorder(n) for n in names}
         kernel.update(k_alloc=self._alloc, k_free=self._free, k_frame_new=self._alloc, k_frame_free=self._free, k_spawn=self._spawn)

@@ -14,6 +14,7 @@ from . import wasm as W
 from .emit import Emitter, lowers
 from .forms import MASK32, MASK64, NO_SITE, Place, Unsupported, address, function_type, in_memory, limb_count
 from .memory import context
+from .roots import stores
 from .wasm import i32_const, i64_const, memarg
 
 REC_SIG, REC_FUNC, REC_CORO, REC_FRAME, REC_SHIFT = 0, 4, 8, 12, 4
@@ -115,7 +116,7 @@ def _call_results(e: Emitter, dsts: Sequence[Val]) -> None:
 def _call(e: Emitter, op: Op) -> None:
     code = _call_code(e, op.args, op.dsts)
     e.flush()
-    e.out += code + e.mod.call_key(op.attr, tuple(a.ty for a in op.args), tuple(d.ty for d in op.dsts))
+    e.out += stores(e, op) + code + e.mod.call_key(op.attr, tuple(a.ty for a in op.args), tuple(d.ty for d in op.dsts))
     _call_results(e, op.dsts)
 
 
@@ -145,6 +146,7 @@ def _icall(e: Emitter, op: Op) -> None:
     rec = _function_record(e, ptr, site, REC_FUNC)
     code = _call_code(e, op.args[1:], op.dsts)
     e.flush()
+    e.out += stores(e, op)
     params, results = function_type(tuple(site.params), tuple(site.results))
     e.out += code + rec + memarg(W.I32_LOAD, REC_FUNC) + e.mod.call_indirect(params, results)
     _call_results(e, op.dsts)

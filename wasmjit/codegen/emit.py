@@ -107,6 +107,14 @@ class Emitter(Values):
                 for v in args:
                     if v.const is None:
                         uses[v.id] = count(v.id, 0) + 1 if where.get(v.id) == bid else MANY
+        if self.link.collects:
+            from .roots import root_sets
+
+            self.root_ops = root_sets(body, self.link.may_collect)
+            for vals in self.root_ops.values():
+                shadow = shadow or bool(vals)
+                for v in vals:
+                    uses[v.id] = MANY
         self.uses_shadow = self.uses_shadow or shadow
         if body.live_in:
             for vals in body.live_in.values():

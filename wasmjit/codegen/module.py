@@ -66,6 +66,11 @@ class Link(Protocol):
     func_count: int
     nets: Nets | None
     """Where the descriptors of nets lie; None: every change of a net is told to the kernel."""
+    collects: bool
+    """Whether the design makes guest objects, so that pointers which live across calls have to lie in memory (`roots`)."""
+
+    def may_collect(self, key: str) -> bool:
+        """Whether a call of a function body may reach a poll of the collector."""
 
     def table_index(self, key: str) -> int:
         """Slot of a body in the function table."""
@@ -102,8 +107,12 @@ class SimpleLink:
     func_records: int | None = None
     func_count: int = 0
     nets: Nets | None = None
+    collects: bool = False
     images: dict[bytes, int] = field(default_factory=dict)
     signatures: dict[tuple[tuple[Ty, ...], tuple[Ty, ...]], int] = field(default_factory=dict)
+
+    def may_collect(self, key: str) -> bool:
+        return self.collects
 
     def table_index(self, key: str) -> int:
         return self.slots[key]
@@ -143,7 +152,7 @@ KERNEL: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
         "k_drive": "iiillii", "k_drive_eps": "iiil", "k_drive_delta": "iiil", "k_drive_mem": "iiiilii", "k_drive_bits": "iiiillii",
         "k_store_net": "iiil", "k_store_net_mem": "iiii", "k_net_changed": "i",
         "k_wait_set": "ii", "k_wait_dyn": "iiiii", "k_wait_time": "ilii",
-        "k_spawn": "iii>i", "k_frame_new": "i>i", "k_frame_free": "i", "k_alloc": "i>i", "k_free": "i",
+        "k_spawn": "iii>i", "k_frame_new": "i>i", "k_frame_free": "i", "k_alloc": "i>i", "k_free": "i", "k_collect": "",
         "w_trim": "ii", "w_add": "iiii", "w_sub": "iiii", "w_bit": "iiiii", "w_mulhi": "ll>l", "w_mul": "iiii", "w_neg": "iii", "w_div": "iiiiii",
         "w_get64": "iii>l", "w_put64": "iili", "w_getbits": "iiii", "w_putbits": "iiii", "w_shl": "iiii", "w_shr": "iiiii", "w_sext": "iiii",
         "w_lt": "iiii>i", "w_ne": "iii>i", "w_popcount": "ii>i", "w_ctlz": "ii>i", "w_cttz": "ii>i", "w_tof": "ii>d", "w_fromf": "idii",

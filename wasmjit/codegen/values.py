@@ -50,7 +50,7 @@ class Values:
 
     __slots__ = (
         "areas", "block", "body", "expr", "fp", "frame", "has_aput", "img", "label", "last_use", "limb", "link", "live", "loc",
-        "local_types", "mod", "nlocals", "out", "params_in_frame", "pending", "position", "roots", "saved", "shadow", "shared_slots",
+        "local_types", "mod", "nlocals", "out", "params_in_frame", "pending", "position", "root_ops", "root_place", "roots", "saved", "shadow", "shared_slots",
         "slot_of", "sp0", "tainted", "unplaced", "uses", "uses_shadow", "views", "writers",
     )  # fmt: skip
 
@@ -89,6 +89,8 @@ class Values:
         self.unplaced: set[int] = set()
         self.views: set[int] = set()
         """Images that stay where they lie (`views`)."""
+        self.root_ops: dict[int, list[Val]] = {}
+        self.root_place: Place | None = None
 
     # ------------------------------------------------------------ locals and values
 

@@ -13,7 +13,7 @@ from ..sem.analysis import Liveness
 from ..sem.mir import Block, Body, Op, Val
 from .forms import in_memory
 
-WRITERS = frozenset({"stt", "st", "netstore", "drvref", "memcpy", "memmove", "memset", "alloca", "rt", "svc", "call", "icall", "spawn"})
+WRITERS = frozenset({"stt", "st", "netstore", "drvref", "memcpy", "memmove", "memset", "alloca", "rt", "svc", "call", "icall", "spawn", "gcpoll"})
 """Operations after which a value read from memory before may be out of date (drives only schedule)."""
 PRINTING = frozenset({"sim.print", "sim.terminate", "sim.pause"})
 """Services that leave the memory of the design alone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from wasmjit.data import dataclass
@@ -15,6 +16,7 @@ from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.layout import Layout, UnsupportedType, layout
 from wasmjit.sem.lower.core import Lowerer, Unsupported
 from wasmjit.sem.lower.func import has_body
+from wasmjit.sem.lower.library import KernelFunction, library_call
 from wasmjit.sem.lower.llhd import set_ref
 from wasmjit.sem.lower.llvm import data_bytes
 from wasmjit.sem.lower.refs import Ref
@@ -43,7 +45,7 @@ class Global:
 class ProgramImpl:
     """Implements `wasmjit.sem.lower.Program` for one design."""
 
-    def __init__(self, design: Design, exports: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> None:
+    def __init__(self, design: Design, exports: dict[str, KernelFunction]) -> None:
         self.design = design
         self.exports = exports
         self.sites: list[Site] = []
@@ -123,10 +125,20 @@ class ProgramImpl:
     def sites_may_suspend(self, fn_type: str) -> bool:
         return self.suspends.signature(fn_type)
 
+    def may_collect(self, key: str) -> bool:
+        """Whether a call of the function body may reach a poll of the collector."""
+        return self.suspends.collects(key.removesuffix(COROUTINE))
+
+    @cached_property
+    def collects(self) -> bool:
+        """Whether the design can make guest objects: it declares functions of the runtime library, or renders strings at run time."""
+        functions = [op for op in self.design.symbols.values() if op.name in ("func.func", "llvm.func")]
+        return any(not has_body(op) for op in functions) or "!sim.fstring" in self.design.source.text
+
     def coroutine_key(self, name: str) -> str:
         return name + COROUTINE
 
-    def kernel_exports(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    def kernel_exports(self) -> dict[str, KernelFunction]:
         return self.exports
 
     def from_frontend(self) -> bool:
@@ -231,7 +243,8 @@ class ProgramImpl:
         b = BodyBuilder(key, kind, results)
         b.set_block(b.new_block())
         args = [b.param(ty) for ty in params]
-        b.ret(b.op("svc", results, args, self.service(name, (params, results))))
+        got = library_call(b, self.exports, name, args, results)
+        b.ret(got if got is not None else b.op("svc", results, args, self.service(name, (params, results))))
         return b.finish()
 
     # -- globals -----------------------------------------------------------------------------------------------------------------------

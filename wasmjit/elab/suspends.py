@@ -68,6 +68,9 @@ class SuspendAnalysis:
         self._functions: set[str] | None = None
         self._signatures: set[str] = set()
         self._taken: set[str] = set()
+        self._calls: dict[str, set[str]] = {}
+        self._indirect: set[str] = set()
+        self._collecting: set[str] | None = None
 
     def function(self, name: str) -> bool:
         if name in SUSPENDING_CALLS:
@@ -89,6 +92,7 @@ class SuspendAnalysis:
         calls: dict[str, set[str]] = {}
         indirect: dict[str, set[str]] = {}
         suspending: set[str] = set(SUSPENDING_CALLS)
+        printing: set[str] = set()
         for op in self.design.symbols.values():
             if op.name == "llvm.mlir.global" and op.attrs.get("circt.vtable_entries"):
                 taken.update(e[1].name for e in op.attrs["circt.vtable_entries"])
@@ -97,6 +101,8 @@ class SuspendAnalysis:
             if not op.regions or op._pos < 0:
                 continue
             body = text[op._pos : ends[n]]
+            if "sim." in body:
+                printing.add(n)
             calls[n] = {unquote(m) for m in _REFERENCE.findall(body)} & interesting
             calls[n].discard(n)
             kinds = {arity(m) or "?" for m in _INDIRECT.findall(body)} if "call_indirect" in body or "call %" in body or "invoke" in body else set()
@@ -124,9 +130,29 @@ class SuspendAnalysis:
             new = [c for c in affected if c not in suspending]
             suspending.update(new)
             todo += dict.fromkeys(new)
+        self._calls, self._indirect = calls, {n for n, kinds in indirect.items() if kinds} | printing
         self._functions = suspending
         self._taken = taken & functions.keys()
         return suspending
+
+    def collects(self, name: str) -> bool:
+        """Whether a call of the function may reach a poll of the collector: it calls a function of the runtime library, or a pointer, or one that does."""
+        if self._collecting is None:
+            self.solve()
+            functions = self._calls
+            found = {n for n, called in functions.items() if n in self._indirect or not called <= functions.keys()}
+            callers: dict[str, list[str]] = {}
+            for n, called in functions.items():
+                for c in called:
+                    callers.setdefault(c, []).append(n)
+            work = list(found)
+            while work:
+                for n in callers.get(work.pop(), ()):
+                    if n not in found:
+                        found.add(n)
+                        work.append(n)
+            self._collecting = found
+        return name not in self._calls or name in self._collecting
 
     def taken(self) -> set[str]:
         """Functions whose address is taken."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..sem.mir import CB_ISLAND, Drive, Op, Ty, Val
+from ..sem.mir import CB_ISLAND, POLL_PLACE, Drive, Op, Ty, Val
 from .exprs import _literal, num, to_image
 
 if TYPE_CHECKING:
@@ -364,6 +364,10 @@ def _icall(g: Generator, op: Op) -> None:
     _results(g, op, f"ICALL(E, {g.use(op.args[0])}, {g.name(op.attr)}, ({rest}{',' if rest else ''}))")
 
 
+def _gcpoll(g: Generator, op: Op) -> None:
+    g.line(f"if m32[{POLL_PLACE >> 2}]: {g.kernel('k_collect')}()")
+
+
 def _spawn(g: Generator, op: Op) -> None:
     tys = tuple(v.ty for v in op.args)
     rest = _arguments(g, op.args)
@@ -373,5 +377,5 @@ def _spawn(g: Generator, op: Op) -> None:
 EFFECTS: dict[str, EffectFn] = {
     "stt": _stt, "ld": _ld, "st": _st, "alloca": _alloca, "memcpy": _memcpy, "memmove": _memcpy, "memset": _memset,
     "netstore": _netstore, "drv": _drv, "drvref": _drvref,
-    "rt": _rt, "svc": _svc, "call": _call, "icall": _icall, "spawn": _spawn,
+    "rt": _rt, "svc": _svc, "call": _call, "icall": _icall, "spawn": _spawn, "gcpoll": _gcpoll,
 }  # fmt: skip

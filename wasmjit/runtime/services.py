@@ -82,10 +82,23 @@ class Runtime(Protocol):
         ...
 
     def alloc(self, n: int, /) -> int:
-        """Zeroed guest memory, 16-byte aligned; an exhausted heap raises `SimFault`. Never 0, also for n = 0."""
+        """Zeroed guest memory, 16-byte aligned; an exhausted heap raises `SimFault`. Never 0, also for n = 0.
+
+        It is collected when nothing in guest memory refers to it any more; not before the service returns.
+        """
         ...
 
-    def free(self, addr: int, /) -> None: ...
+    def alloc_bytes(self, n: int, /) -> int:
+        """As `alloc`, for data without pointers (strings); not zeroed."""
+        ...
+
+    def alloc_fixed(self, n: int, /) -> int:
+        """Guest memory that is never collected: for what only the host refers to."""
+        ...
+
+    def library(self, name: str, *leaves: int | float) -> int | float | tuple[int, ...] | None:
+        """Call a function of the compiled runtime library with its leaves; its results as a service gives them."""
+        ...
 
     def instance_path(self) -> str: ...
 
@@ -154,7 +167,7 @@ LETTER_TYPES: dict[str, Ty] = {"p": I64, "l": I64, "i": I32, "s": I(16), "c": I(
 
 _REGISTRY: dict[str, ServiceDef] = {}
 _MODULES = (
-    "strings", "queues", "arrays", "streams", "assoc", "plusargs", "times", "files", "memfiles", "random", "randomize",
+    "compiled", "strings", "arrays", "streams", "plusargs", "times", "files", "memfiles", "random", "randomize",
     "coverage_services", "sync", "process", "report", "clib", "uvm_dpi",
 )  # fmt: skip
 _loaded = False

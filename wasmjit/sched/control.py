@@ -119,6 +119,34 @@ CB_C_SAMPLES = 496  # records written to the value-change ring
 CB_HEAP_USED = 504  # bytes in use, headers included
 CB_HEAP_PEAK = 512
 
+# ---- runtime library --------------------------------------------------------------------------------------------------------
+CB_PAIR = 520  # u64, second half of a result that is a pair (intrinsics.pair)
+CB_KEY = 528  # u64, an integer key that is being looked for
+
+# ---- guest objects and their collector --------------------------------------------------------------------------------------
+CB_GC_WANT = mir.POLL_PLACE  # 536; non-zero: code that polls collects
+CB_OBJ_CLASSES = 540  # size classes, 0 before the first allocation
+CB_OBJ_PAGES = 544  # a byte per 64 KiB of memory: 1 where a chunk lies
+CB_OBJ_LO = 548  # bounds of all objects
+CB_OBJ_HI = 552
+CB_OBJ_DIR = 556  # addresses of all chunks, capacity, number
+CB_OBJ_DIR_CAP = 560
+CB_OBJ_CHUNKS = 564
+CB_OBJ_POOL = 568  # empty chunks
+CB_OBJ_LARGE = 572  # table of large objects, capacity, number
+CB_OBJ_LARGE_CAP = 576
+CB_OBJ_LARGE_N = 580
+CB_GC_STACK = 584  # mark stack, capacity, number
+CB_GC_STACK_CAP = 588
+CB_GC_STACK_N = 592
+CB_STACK_TOP = 596  # (in) end of the shadow stack
+CB_STATIC_END = 600  # (in) end of globals, contexts and frames of static processes, which begin at CB_GUEST_LO
+CB_GC_STRESS = 604  # (in) non-zero: every poll collects, and freed objects are overwritten
+CB_GC_NEW = 608  # u64, bytes allocated since the last collection
+CB_GC_LIMIT = 616  # u64, bytes of new objects at which the next one is due
+CB_GC_LIVE = 624  # u64, bytes alive after the last one
+CB_GC_RECLAIMED = 632  # u64, bytes freed by all of them
+
 # ---- heap -----------------------------------------------------------------------------------------------------------------
 CB_HEAP_END = 640  # end of the last segment
 CB_HEAP_LAST = 644  # sentinel of the last segment
@@ -126,6 +154,10 @@ CB_HEAP_FL = 648  # bitmap of size rows with free blocks
 CB_HEAP_SL = 656  # one bitmap of columns per row (32 words)
 CB_SMALL = 784  # free lists of the small classes (33 words)
 CB_SMALL_BUMP = 920  # cursor and end of the slab of each small class (33 pairs)
+CB_GC_PEAK = 1184  # u64, most bytes of objects before a collection
+CB_GC_COUNT = 1192  # u64, collections
+CB_GC_HANDLES = 1200  # during marking: number of process ids, 0 when nobody asked for a handle
+CB_GC_HELD = 1204  # non-zero: somebody asked for a process handle
 CB_BINS = 1280  # rows 0..31 of 16 free-list heads (2048 bytes)
 CB_SCRATCH = 3584  # 64 bytes
 CB_USER = 3712  # 384 bytes for the runtime library and the host

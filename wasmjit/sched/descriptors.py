@@ -85,6 +85,7 @@ C_NEXT = 8  # siblings
 C_PREV = 12
 C_JOIN = 16  # join record this process reports to
 C_REFS = 20  # handles held
+C_HANDLE_SEEN = 0x80000000  # in C_REFS during a collection: the handle was found
 C_AWAIT = 24  # wait queue (head, tail) of processes awaiting the end
 C_QNEXT = 32
 C_QPREV = 36

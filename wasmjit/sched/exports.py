@@ -15,10 +15,11 @@ from wasmjit.data import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Types are 'i32', 'i64' or 'f64'; `result` is '' for none."""
+    """Types are 'i32', 'i64' or 'f64'; `result` is '' for none. `pair`: the result is a pointer, an i64 lies at CB_PAIR after the call."""
 
     params: tuple[str, ...]
     result: str
+    pair: bool = False
 
 
 def exported(modules: Iterable[ModuleType]) -> dict[str, Callable[..., Any]]:
@@ -37,7 +38,7 @@ def signature(fn: Callable[..., Any]) -> Signature:
     """Signature of a restricted-Python function, read from its annotations."""
     notes = dict(fn.__annotations__)
     result = notes.pop("return", "None")
-    return Signature(tuple(str(t) for t in notes.values()), "" if result in ("None", None) else str(result))
+    return Signature(tuple(str(t) for t in notes.values()), "" if result in ("None", None) else str(result), getattr(fn, "__kernel_pair__", False))
 
 
 def signatures(modules: Iterable[ModuleType]) -> dict[str, Signature]:
@@ -46,15 +47,16 @@ def signatures(modules: Iterable[ModuleType]) -> dict[str, Signature]:
 
 
 EXPORTS: dict[str, Signature]
-"""Of the event kernel; made from its sources when first asked for. Runs take them from the kernel's image."""
+"""Of the event kernel and the runtime library; made from its sources when first asked for. Runs take them from the kernel's image."""
 
 
 def __getattr__(name: str) -> dict[str, Signature]:
     if name != "EXPORTS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from wasmjit.sched.kernel import MODULES
+    from wasmjit.sched.library import LIBRARY
 
-    return globals().setdefault(name, signatures(MODULES))  # type: ignore[no-any-return]
+    return globals().setdefault(name, signatures([*MODULES, *LIBRARY]))  # type: ignore[no-any-return]
 
 
 def image_signatures(exports: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> dict[str, Signature]:

@@ -14,7 +14,7 @@ A kernel function is an ordinary typed Python function over `i32`, `i64` and `f6
 * Floats: `+ - *` and comparisons; division is `fdiv`, because CPython raises on a zero divisor. Payloads of NaNs are unspecified.
 * `ld32(p + CONST)` costs no addition: a constant goes into the instruction. The address p + CONST must be inside the memory, it does not wrap.
 
-Decorators: `@export` (visible outside the kernel module under its own name), `@inline` (a hint for small functions), `@host_import` (implemented by the host:
+Decorators: `@export` (visible outside the kernel module under its own name), `@pair` (an export that gives two numbers), `@inline` (a hint for small functions), `@host_import` (implemented by the host:
 `h_svc` is imported as `h.svc`; under CPython the function given to `bind(..., host={"svc": f})` is called).
 
 Errors under CPython: `OutOfBounds` (an address outside the memory), `OverflowError` (a value that does not fit its store), `Trap` (`unreachable()`, a bad table call).
@@ -124,6 +124,12 @@ def _op(code: str, params: str, result: str) -> Callable[[_F], _F]:
 def export(fn: _F) -> _F:
     """Export the function from the kernel module under its own name."""
     fn.__kernel_export__ = True  # type: ignore[attr-defined]
+    return fn
+
+
+def pair(fn: _F) -> _F:
+    """The function gives a `{pointer, i64}` value: it returns the pointer and leaves the other half at CB_PAIR."""
+    fn.__kernel_pair__ = True  # type: ignore[attr-defined]
     return fn
 
 

@@ -53,6 +53,7 @@ class Jit:
         self.stack_limit: int | None = sim.stack_low
         self.func_records: int | None = records
         self.nets: Nets | None = None
+        self.collects = sim.program.collects
         self.compiled: set[str] = set()
         self.failed: dict[str, str] = {}
         self.functions: dict[str, int] = {}
@@ -128,6 +129,9 @@ class Jit:
 
     def call_fault(self, site: Any) -> int:
         return self.sim.call_fault_site(site)
+
+    def may_collect(self, key: str) -> bool:
+        return self.sim.program.may_collect(key)
 
     # -- records of functions for indirect calls --------------------------------------------------------------------------------------------
 

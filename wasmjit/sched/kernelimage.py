@@ -52,8 +52,9 @@ def build() -> Kept:
     """Compile the kernel and the runtime library of wide numbers."""
     from wasmjit.codegen import wide_rt
     from wasmjit.sched.kernel import MODULES
+    from wasmjit.sched.library import LIBRARY
 
-    modules = [*MODULES, wide_rt]
+    modules = [*MODULES, *LIBRARY, wide_rt]
     names = sorted(str(p.resolve().relative_to(PACKAGE)) for p in source_files(modules))
     return Kept(compile_kernel(modules), {n: digest(n) for n in names})
 

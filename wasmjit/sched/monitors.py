@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from wasmjit.runtime.services import SimFault
 from wasmjit.sched import control as cb
 from wasmjit.sched import monitorfields as km
 from wasmjit.sem.lower.observe import describe
@@ -34,7 +35,10 @@ class Table:
         self.states()
 
     def alloc(self, n: int) -> int:
-        return int(self.sim.runtime.alloc(n))
+        addr = int(self.sim.kernel.call["k_alloc0"](n))
+        if not addr:
+            raise SimFault(f"memory is exhausted (allocation of {n} bytes)")
+        return addr
 
     def rebuild(self, capacity: int) -> None:
         old = self.sim.view.u32(self.record + km.A_TABLE)
@@ -45,7 +49,7 @@ class Table:
         for (state, key), code in self.known.items():
             self.put(state, key, code)
         if old:
-            self.sim.runtime.free(old)
+            self.sim.kernel.call["k_free"](old)
 
     def states(self) -> None:
         """Masks and positions for every state made so far."""
@@ -56,7 +60,7 @@ class Table:
                 old = sim.view.u32(self.record + field)
                 sim.view.set_u32(self.record + field, self.alloc(self.state_room * size))
                 if old:
-                    sim.runtime.free(old)
+                    sim.kernel.call["k_free"](old)
             self.masked = 0
         care = sim.view.u32(self.record + km.A_CARE)
         for i in range(self.masked, n):

@@ -30,6 +30,7 @@ class RunOptions:
     report: str | None = None
     timeline: str | None = None
     force_deopt: str = ""
+    gc_stress: bool = False
     kernel: str = "wasm"
     op_stats: bool = False
     op_stats_top: int = 20

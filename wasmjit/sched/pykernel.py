@@ -15,6 +15,8 @@ from wasmjit.sched import intrinsics
 from wasmjit.sched.exports import exported
 from wasmjit.sched.intrinsics import MemoryLike
 from wasmjit.sched.kernel import MODULES
+from wasmjit.sched.library import LIBRARY
+from wasmjit.sched.library.faults import lib_fault
 
 
 def _ignore(*_: int) -> int:
@@ -33,8 +35,8 @@ class PyKernel:
     ) -> None:
         self.memory = memory
         self.table: MutableMapping[int, Callable[..., Any]] = {} if table is None else table
-        self.host = {"drain": _ignore, "net_change": _ignore, "deopt": lambda proc: 3, **(host or {})}
-        self.call: dict[str, Callable[..., Any]] = exported(MODULES)
+        self.host: dict[str, Callable[..., Any]] = {"drain": _ignore, "net_change": _ignore, "deopt": lambda proc: 3, "lib_fault": lib_fault, "lib_warn": _ignore, "gc_roots": _ignore, "gc_dead": _ignore, **(host or {})}
+        self.call: dict[str, Callable[..., Any]] = exported([*MODULES, *LIBRARY])
         self.sp = sp
         self.bind()
 

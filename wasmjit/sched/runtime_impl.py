@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from wasmjit.runtime.moore.declarations import PAIRS
 from wasmjit.runtime.moore.state import HostState
 from wasmjit.runtime.services import SimFault
-from wasmjit.sched.control import CB_CUR_CTX, CB_CUR_ID, CB_FS, NONE, REGION_DRIVER
+from wasmjit.sched.control import CB_CUR_CTX, CB_CUR_ID, CB_FS, CB_PAIR, NONE, REGION_DRIVER
 from wasmjit.sem.format import TimeFormat
 
 if TYPE_CHECKING:
@@ -105,16 +106,29 @@ class RuntimeImpl:
     def alloc(self, n: int, /) -> int:
         if n < 0 or n > self.sim.options.max_memory:
             raise SimFault(f"allocation of {n} bytes")
+        addr = self.sim.kernel.call["k_object"](max(n, 1))
+        if not addr:
+            raise SimFault(f"memory is exhausted (allocation of {n} bytes)")
+        return int(addr)
+
+    def alloc_bytes(self, n: int, /) -> int:
+        addr = self.sim.kernel.call["k_bytes"](max(n, 1))
+        if not addr:
+            raise SimFault(f"memory is exhausted (allocation of {n} bytes)")
+        return int(addr)
+
+    def alloc_fixed(self, n: int, /) -> int:
         addr = self.sim.kernel.call["k_alloc0"](max(n, 1))
         if not addr:
             raise SimFault(f"memory is exhausted (allocation of {n} bytes)")
         return int(addr)
 
-    def free(self, addr: int, /) -> None:
-        if addr:
-            if not self.sim.kernel.call["k_heap_valid"](addr & 0xFFFFFFFF):
-                raise SimFault(f"free of an address that was not allocated: {addr:#x}", addr)
-            self.sim.kernel.call["k_free"](addr & 0xFFFFFFFF)
+    def library(self, name: str, *leaves: int | float) -> int | float | tuple[int, ...] | None:
+        """A function compiled with the kernel."""
+        got = self.sim.kernel.call[name](*leaves)
+        if name in PAIRS:
+            return int(got), self.sim.memory.u64[CB_PAIR >> 3]
+        return got  # type: ignore[no-any-return]
 
     # -- output -----------------------------------------------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ def _render(sim: Simulation, spec: Any) -> Callable[..., tuple[Any, ...]]:
 
     def run(*leaves: Any) -> tuple[Any, ...]:
         text = render(leaves, rt)
-        addr = rt.alloc(max(len(text), 1))
+        addr = rt.alloc_bytes(len(text))
         rt.write(addr, text)
         return addr, len(text)
 

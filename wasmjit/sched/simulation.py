@@ -18,6 +18,7 @@ from wasmjit.report.telemetry import Telemetry
 from wasmjit.runtime.cache import Cache, open_cache
 from wasmjit.runtime.engine import Engine
 from wasmjit.runtime.memory import Global, LinearMemory, Table
+from wasmjit.runtime.moore.declarations import ALLOCATING, COMPILED, PAIRS
 from wasmjit.runtime.raw import WasmTrap
 from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sched import control as cb
@@ -28,10 +29,12 @@ from wasmjit.sched.governor import Governor
 from wasmjit.sched.hdl import Names
 from wasmjit.sched.interpreter import InterpEnv, deepen_recursion
 from wasmjit.sched.jit import RECORD_BYTES
+from wasmjit.sched.library.faults import WARNINGS
 from wasmjit.sched.monitors import Monitors
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.outcome import Outcome, OutputError, TooLarge
 from wasmjit.sched.postponed import Postponed
+from wasmjit.sched.references import HostReferences
 from wasmjit.sched.runtime_impl import RuntimeImpl, write_fd
 from wasmjit.sched.services import Services
 from wasmjit.sched.tables import KernelTables
@@ -40,6 +43,7 @@ from wasmjit.sched.view import KernelView
 from wasmjit.sched.wasmkernel import WasmKernel, kernel_module
 from wasmjit.sem.dense import dense_elements
 from wasmjit.sem.lower.core import Unsupported
+from wasmjit.sem.lower.library import KernelFunction
 from wasmjit.sem.mir import FRAME_HEADER, Body, CallSite
 from wasmjit.waves.model import WaveError
 
@@ -74,13 +78,21 @@ class Simulation:
         self.telemetry = Telemetry()
         self.tracing: Tracing | None = None
         self.postponed = Postponed(self)
+        self.references = HostReferences(self)
         self.names: Names | None = None
         self.cache: Cache | None = open_cache()
         self.engine = Engine("speed", wasm_stack=8 << 20)
         self.kernel_code = kernel_module(self.engine, self.cache)
         exports = self.kernel_code[1].exports
         self.kernel_signatures = image_signatures(exports)
-        self.program = ProgramImpl(design, {n: s for n, s in exports.items() if n.startswith("k_")})
+        self.program = ProgramImpl(
+            design,
+            {
+                n: KernelFunction(params, results[0] if results else "", cb.CB_PAIR if n in PAIRS else 0, n in ALLOCATING)
+                for n, (params, results) in exports.items()
+                if n in COMPILED or n.startswith("k_")
+            },
+        )
         self.program.count_steps = bool(options.max_process_steps)
         self.elab = Elaborated(design, self.program)
         self.region_keys: set[str] = set()
@@ -127,6 +139,7 @@ class Simulation:
             pos = (pos + 15) // 16 * 16
             frames.append(pos)
             pos += p.body.frame.size if p.body.frame is not None else FRAME_HEADER
+        static_end = pos
         ring = (pos + 63) // 64 * 64
         pos = ring + RING_BYTES
         self.stack_low = (pos + 63) // 64 * 64
@@ -142,7 +155,7 @@ class Simulation:
         self.memory = LinearMemory(self.store, self.heap_base + PAGE, min(limit, 4 << 30))
         self.table = Table(self.store, max(1024, 2 * (len(elab.processes) + len(elab.regions))))
         self.sp = Global(self.store, stack_top)
-        self.kernel = WasmKernel(self.engine, self.store, self.memory, self.table, self.sp, {"drain": self.drain, "net_change": self.net_change, "deopt": self.deopt}, loaded=self.kernel_code)
+        self.kernel = WasmKernel(self.engine, self.store, self.memory, self.table, self.sp, {"drain": self.drain, "net_change": self.net_change, "deopt": self.deopt, "lib_warn": self.library_warning, "gc_roots": self.references.roots, "gc_dead": self.references.forget}, loaded=self.kernel_code)
         self.view = KernelView(self.memory)
         self.runtime = RuntimeImpl(self)
         self.services = Services(self)
@@ -167,6 +180,10 @@ class Simulation:
             max_deltas=self.options.max_deltas,
             max_steps=self.options.max_process_steps,
         )
+        self.view.set_u32(cb.CB_STACK_TOP, stack_top)
+        self.view.set_u32(cb.CB_GC_STRESS, self.options.gc_stress)
+        self.view.set_u32(cb.CB_GC_WANT, self.options.gc_stress)
+        self.view.set_u32(cb.CB_STATIC_END, static_end & ~7)
         for addr, data in elab.images():
             self.memory.u8[addr : addr + len(data)] = data
         for addr, region in elab.commit_cells():
@@ -198,6 +215,8 @@ class Simulation:
             self.trapped(e)
         except IRError as e:
             self.invalid(e)
+        except ServiceFault as e:
+            self.record_message_fault(e.message, e.addr)
         finally:
             if self.governor is not None:
                 self.governor.close()
@@ -498,6 +517,10 @@ class Simulation:
         row = self.view.u32(cb.CB_CUR)
         fn, ctx, frame = (self.view.u32(row + at) for at in (descriptors.P_FN, descriptors.P_CTX, descriptors.P_FRAME))
         return int(self.code.interpreted(self.code.keys[fn])(ctx, frame))
+
+    def library_warning(self, code: int) -> None:
+        """The compiled runtime library has something to say."""
+        self.runtime.warn(WARNINGS[code])
 
     def note_call(self, site: CallSite, name: str) -> None:
         """An indirect call found its target."""

@@ -224,6 +224,7 @@ def report_data(sim: Simulation) -> ReportData:
             "heap_bytes_in_use": counters["heap_bytes_in_use"],
             "heap_bytes_peak": counters["heap_bytes_peak"],
             "static_bytes": sim.heap_base,
+            **sim.view.objects(),
         },
         drivers=drivers(sim),
         extra=extra,

@@ -173,6 +173,16 @@ class KernelView:
             "heap_bytes_peak": self.u64(cb.CB_HEAP_PEAK),
         }
 
+    def objects(self) -> dict[str, int]:
+        """Guest objects (class objects, strings, storage of queues and arrays) and their collector, in bytes, under the names the report uses."""
+        in_use = self.u64(cb.CB_GC_LIVE) + self.u64(cb.CB_GC_NEW)
+        return {
+            "object_bytes_in_use": in_use,
+            "object_bytes_peak": max(in_use, self.u64(cb.CB_GC_PEAK)),
+            "object_bytes_reclaimed": self.u64(cb.CB_GC_RECLAIMED),
+            "collections": self.u64(cb.CB_GC_COUNT),
+        }
+
     # ---- the value-change ring ------------------------------------------------------------------------------------------
 
     def drain(self) -> bytes:

@@ -17,6 +17,7 @@ from wasmjit.runtime.engine import Engine, Instance, Module, Store, compile_modu
 from wasmjit.runtime.memory import Global, LinearMemory, Table
 from wasmjit.runtime.raw import WasmError, host_func
 from wasmjit.sched import kernelimage
+from wasmjit.sched.library.faults import lib_fault
 
 
 class WasmKernel:
@@ -37,10 +38,11 @@ class WasmKernel:
         """extra: further restricted-Python modules compiled into the same wasm module (test bodies). `loaded`: the result of `kernel_module` instead."""
         if loaded is None:
             from wasmjit.sched.kernel import MODULES
+            from wasmjit.sched.library import LIBRARY
 
-            loaded = load_kernel(engine, [*MODULES, *extra], cache)
+            loaded = load_kernel(engine, [*MODULES, *LIBRARY, *extra], cache)
         module, self.image = loaded
-        functions: dict[str, Callable[..., Any]] = {"drain": lambda: None, "net_change": lambda net: None, "deopt": lambda proc: 3, **(host or {})}
+        functions: dict[str, Callable[..., Any]] = {"drain": lambda: None, "net_change": lambda net: None, "deopt": lambda proc: 3, "lib_fault": lib_fault, "lib_warn": lambda code: None, "gc_roots": lambda: None, "gc_dead": lambda: None, **(host or {})}
         imports: dict[tuple[str, str], Any] = {("env", "memory"): memory, ("env", "table"): table, ("env", "sp"): sp}
         for name, (params, results) in self.image.host_imports.items():
             imports["h", name] = host_func(store, params, results, functions[name])

@@ -24,6 +24,8 @@ from .passes import finish_body
 from .simplify import COMMUTATIVE, SIMPLIFY, SWAPPED
 
 _LOADS = frozenset({"ldt", "ldbits"})
+MAKES_NOTHING = ("sim.d", "sim.m", "sim.p", "sim.t", "verif.", "sva.", "jit.", "randomize.", "sin", "cos", "exp", "log", "sqrt", "pow")
+"""Beginnings of the names of host services that allocate no guest memory; there is a poll of the collector before all others."""
 
 
 class BodyBuilder:
@@ -176,6 +178,8 @@ class BodyBuilder:
     def _emit(self, code: str, tys: tuple[Ty, ...], args: tuple[Val, ...], attr: Any, loc: Any) -> tuple[Val, ...]:
         block = self.block
         assert block is not None and block.term is None, f"{self.body.key}: {code} after the end of {block}"
+        if code == "svc" and not attr.name.startswith(MAKES_NOTHING):
+            self._emit("gcpoll", (), (), None, loc)
         dsts = tuple([self._val(t) for t in tys])
         op = Op(code, dsts, args, attr, loc)
         block.ops.append(op)

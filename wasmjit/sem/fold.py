@@ -474,5 +474,5 @@ PURE = frozenset(FOLD)
 """Codes without effects whose result depends on the operands alone."""
 EFFECT_FREE = PURE | {"ctx", "frame", "netid", "ldt", "ldbits"}
 """Codes that may be removed when no result is used."""
-NO_WRITE = EFFECT_FREE | {"ld", "drv", "spawn"}
+NO_WRITE = EFFECT_FREE | {"ld", "drv", "spawn", "gcpoll"}
 """Codes that leave contexts, frames, signals and guest memory as they are, so that a load gives the same before and after."""

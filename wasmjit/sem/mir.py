@@ -53,6 +53,7 @@ Calls
   call    (leaves...) -> leaves     attr: function key (str); a function that cannot suspend
   icall   (ptr: I(64), leaves...) -> leaves   attr: `CallSite`; through a function pointer; a pointer that is no function of that signature calls the site's
                                     `fallback`; without one the results are zero and the simulator warns (see `sched.interpreter`)
+  gcpoll  ()                        guest objects that nothing refers to are freed here if a collection is due (the word at POLL_PLACE is not 0)
   spawn   (leaves...) -> I(32)      attr: body key; a new process of that body with the leaves as its parameters, in the current instance; it is put on the ready queue; result: process id
 Terminators (`Block.term`)
   Br CondBr Switch Ret Wait CallS Halt Fault
@@ -373,6 +374,8 @@ class Body:
 
 
 FRAME_TOKEN, FRAME_PROC, FRAME_CHILD, FRAME_FN, FRAME_CTX, FRAME_FLAGS, FRAME_SPARE, FRAME_HEADER = 0, 4, 8, 12, 16, 20, 24, 32
+POLL_PLACE = 536
+"""Address of the word in the control block that says a collection is due (`sched.control.CB_GC_WANT`)."""
 STATUS_WAIT, STATUS_DONE, STATUS_DEOPT, STATUS_FAULT = 0, 1, 2, 3
 LIMB_BITS = 512
 """Integers up to this width are kept in wasm locals as 64-bit limbs; wider ones live in memory."""

@@ -331,6 +331,7 @@ def _table() -> dict[str, Callable[[Op], None]]:
     t["alloca"] = _fixed((I64,), (I64,), lambda a: isinstance(a, tuple) and len(a) == 2)
     t.update(memcpy=_fixed((I64, I64, I64), ()), memmove=_fixed((I64, I64, I64), ()), memset=_fixed((I64, I8, I64), ()))
     t.update(netstore=_netstore, drv=_drive((I32, I32)), drvref=_drive((I64, I32)))
+    t["gcpoll"] = _fixed((), ())
     t.update(rt=_rt, svc=_svc, call=_call, icall=_icall, spawn=_spawn)
     return t
 

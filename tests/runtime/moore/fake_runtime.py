@@ -1,4 +1,4 @@
-"""A runtime over a bytearray: what services need, without an engine."""
+"""A runtime over the CPython kernel: what services need, without an engine."""
 
 from __future__ import annotations
 
@@ -9,17 +9,30 @@ from typing import Any
 
 from wasmjit.runtime.moore.state import HostState
 from wasmjit.runtime.services import SimFault, lookup
+from wasmjit.sched import control as cb
+from wasmjit.sched import descriptors
+from wasmjit.sched.exports import EXPORTS
+from wasmjit.sched.intrinsics import FakeMemory
+from wasmjit.sched.kernel.heap import heap_init
+from wasmjit.sched.library.faults import WARNINGS
+from wasmjit.sched.pykernel import PyKernel
 
-LOW = 4096
+LOW = 8192
+NETS = 64
+HEAP = LOW + 4096
 
 
 class FakeRuntime:
     """Guest memory of 1 MiB; `net(size)` makes a net and returns a pointer to it; `woken` records what was stored to nets."""
 
     def __init__(self, root: Path | None = None) -> None:
-        self.memory = bytearray(1 << 20)
-        self.top = LOW
-        self.freed: list[int] = []
+        fake = FakeMemory(HEAP + (1 << 16), 8 << 20)
+        self.memory = fake.u8
+        self.size = fake.size
+        for field, value in ((cb.CB_GUEST_LO, LOW), (cb.CB_HEAP_BASE, HEAP), (cb.CB_NETS, 4096), (cb.CB_N_NETS, NETS)):
+            self.memory[field : field + 4] = value.to_bytes(4, "little")
+        self.kernel = PyKernel(fake, host={"lib_warn": lambda code: self.warn(WARNINGS[code])})
+        heap_init()
         self.nets: dict[int, tuple[int, int]] = {}
         self.woken: list[int] = []
         self.events: list[int] = []
@@ -46,7 +59,7 @@ class FakeRuntime:
 
     def _check(self, addr: int, n: int) -> int:
         addr &= 0xFFFF_FFFF
-        if n < 0 or addr < LOW or addr + n > len(self.memory):
+        if n < 0 or addr < LOW or addr + n > self.size():
             raise SimFault(f"bad address {addr:#x}", addr)
         return addr
 
@@ -78,14 +91,25 @@ class FakeRuntime:
         return addr + size - (ptr & 0xFFFF_FFFF)
 
     def alloc(self, n: int, /) -> int:
-        addr = self.top
-        self.top += max(16, (n + 15) & ~15)
-        if self.top > len(self.memory):
+        self.kernel.bind()
+        addr: int = self.kernel.call["k_object"](max(n, 1))
+        if not addr:
             raise SimFault("out of memory")
         return addr
 
-    def free(self, addr: int, /) -> None:
-        self.freed.append(addr)
+    alloc_fixed = alloc_bytes = alloc
+
+    def library(self, name: str, *leaves: Any) -> Any:
+        self.kernel.bind()
+        got = self.kernel.call[name](*leaves)
+        if EXPORTS[name].pair:
+            return got, int.from_bytes(self.memory[cb.CB_PAIR : cb.CB_PAIR + 8], "little")
+        return got
+
+    @property
+    def used(self) -> int:
+        """Bytes of objects made."""
+        return int.from_bytes(self.memory[cb.CB_GC_NEW : cb.CB_GC_NEW + 8], "little")
 
     def instance_path(self) -> str:
         return "top.u"
@@ -121,6 +145,8 @@ class FakeRuntime:
 
     def net(self, size: int) -> int:
         addr = self.alloc(size)
+        row = 4096 + len(self.nets) * descriptors.N_SIZE
+        self.memory[row : row + 4] = addr.to_bytes(4, "little")
         self.nets[len(self.nets)] = (addr, size)
         return len(self.nets) << 32 | addr
 

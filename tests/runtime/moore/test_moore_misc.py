@@ -68,7 +68,8 @@ def test_binding_adapts_widths_and_packed_results(rt: FakeRuntime) -> None:
     a, b = rt.string(b"ab"), rt.string(b"cd")
     (packed,) = bind(concat, (I64, I64), (I(128),))(rt, a, b)
     assert rt.read(packed & (1 << 64) - 1, packed >> 64) == b"abcd"
-    assert bind(concat, (I64, I64), (I64, I64))(rt, a, b) == (packed & (1 << 64) - 1, 4)
+    addr, n = bind(concat, (I64, I64), (I64, I64))(rt, a, b)
+    assert n == 4 and rt.read(addr, 4) == b"abcd"
     assert bind(concat, (I64, I64), ())(rt, a, b) == ()
     length = lookup("__moore_string_len")
     assert length is not None
@@ -414,7 +415,8 @@ def test_c_memory_and_string_functions(rt: FakeRuntime) -> None:
     assert rt.printed == b"hi\n!"
     rt.call("free", 0)
     rt.call("free", a)
-    assert rt.freed == [a]
+    with pytest.raises(SimFault):
+        rt.call("free", a)
     with pytest.raises(SimFault):
         rt.call("malloc", -1)
     with pytest.raises(SimFault):

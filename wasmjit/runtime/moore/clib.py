@@ -1,7 +1,6 @@
 """The C library functions that designs declare: memory, bytes and characters, output, mathematics.
 
-Memory comes from the one guest heap. A stray `free` is a fault of the heap, null is allowed; strings that the runtime library shares are
-left alone.
+`malloc`, `calloc`, `realloc` and `free` are compiled (`compiled`).
 """
 
 from __future__ import annotations
@@ -12,37 +11,6 @@ from collections.abc import Callable
 from wasmjit.runtime.services import M32, M64, Runtime, checked_len, cstring, s32, s64, service
 
 MAX_BLOCK = 1 << 32
-
-
-@service("malloc", "l", "p")
-def malloc(rt: Runtime, size: int) -> int:
-    return rt.alloc(checked_len(size, "malloc size", MAX_BLOCK))
-
-
-@service("calloc", "ll", "p")
-def calloc(rt: Runtime, count: int, size: int) -> int:
-    return rt.alloc(checked_len(count * size & M64, "calloc size", MAX_BLOCK))
-
-
-@service("free", "p")
-def free(rt: Runtime, ptr: int) -> None:
-    if ptr and ptr not in rt.host.shared:
-        rt.host.block_size.pop(ptr, None)
-        rt.free(ptr)
-
-
-@service("realloc", "pl", "p")
-def realloc(rt: Runtime, ptr: int, size: int) -> int:
-    """The old block's size is not known to the host: copies as many of `size` bytes as memory has."""
-    n = checked_len(size, "realloc size", MAX_BLOCK)
-    new = rt.alloc(n)
-    if ptr:
-        room = rt.pointee_size(ptr)
-        k = min(n, room) if room else n
-        if k:
-            rt.write(new, rt.read(ptr, k))
-        free(rt, ptr)
-    return new
 
 
 @service("memcpy", "ppl", "p")

@@ -35,7 +35,7 @@ def cross(rt: Runtime, handle: int, index: int) -> Cross:
 @service("__moore_covergroup_create", "pi", "p")
 def covergroup_create(rt: Runtime, name: int, count: int) -> int:
     n = checked_len(s32(count), "number of coverpoints", MAX_POINTS)
-    handle = rt.alloc(COVER_HEADER)
+    handle = rt.alloc_fixed(COVER_HEADER)
     rt.write(handle, COVER_MAGIC.to_bytes(8, "little"))
     rt.host.coverage.groups[handle] = Covergroup(text(cstring(rt, name)), [Coverpoint(f"cp{i}") for i in range(n)])
     return handle

@@ -6,15 +6,12 @@ returns a new string); short strings are shared. A queue's or array's length cou
 one is {0, 0}.
 
 Queue storage (made by `push`, `insert`, `concat` ...): a header of QUEUE_HEADER bytes directly before element 0. Only the owner, the
-queue struct at the
-address in the header, changes storage in place; any other struct with the same data pointer is a copy by value and gets storage of its
-own when it
-changes. Popping the front moves the header up; growing makes a new block twice as large and keeps the old one, which copies by value may
-still read.
+queue struct whose address is the complement of what the header says, changes storage in place; any other struct with the same data pointer is
+a copy by value and gets storage of its own when it changes. Popping the front moves the header up; growing makes a new block twice as large and
+leaves the old one, which copies by value may still read. A dynamic array is storage that nobody owns, with element size 0 (not known).
 
-Associative array: an opaque handle, the address of a 16-byte block `{u64 ASSOC_MAGIC, u32 key size, u32 value size}`; entries are kept on
-the host, each with a value
-slot of its own in guest memory, whose address stays the same until the key is deleted.
+Associative array: a handle is the address of a header of ASSOC_HEADER bytes; table, nodes and order are described in
+`wasmjit.sched.library.assoc`. The address of a value stays the same until its key is deleted.
 
 Integer keys are read as `key size` bytes, signed two's complement: the commonest index type is `int`, and the size is all that is known.
 """
@@ -29,16 +26,21 @@ QH_MAGIC = 0  # u32
 QH_ELEM = 4  # u32 element size
 QH_BASE = 8  # u32 start of the block (the header lies at or after it)
 QH_END = 12  # u32 end of the block
-QH_OWNER = 16  # u64 address of the owning queue struct
+QH_OWNER = 16  # u64 complement of the pointer to the owning queue struct; all ones: nobody
 QH_SPARE = 24
 QUEUE_MAGIC = 0x51534A57
 MAX_QUEUE_LENGTH = 1 << 28
 MAX_ELEMENT = 1 << 24
 
-ASSOC_HEADER = 16
-ASSOC_MAGIC = 0x43_4F_53_53_41_4A_4D_57
-AH_KEY = 8
-AH_VALUE = 12
+ASSOC_HEADER = 48
+ASSOC_MAGIC = 0x43_4F_53_53_41_4A_4D_57  # u64 at 0
+AH_KEY = 8  # u32 bytes of a key, 0 strings
+AH_VALUE = 12  # u32 bytes of a value
+AH_TABLE = 16  # u64 buckets, 8 bytes each; 0 none yet
+AH_MASK = 24  # u32 number of buckets - 1
+AH_COUNT = 28  # u32 entries
+AH_ROOT = 32  # u32 root of the treap
+AH_ORDERED = 36  # u32: the treap is kept
 
 COVER_HEADER = 16
 COVER_MAGIC = 0x56_4F_43_47_52_50_4A_57

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wasmjit.data import dataclass, field
 from wasmjit.runtime.moore.prng import ProcessRandom, RandomSequence, root_seed
 from wasmjit.sem.format import TimeFormat
 
 if TYPE_CHECKING:
-    from wasmjit.runtime.moore.assoc import AssocArray
     from wasmjit.runtime.moore.coverage import CoverageDatabase
     from wasmjit.runtime.moore.files import FileTable
     from wasmjit.runtime.moore.sync import Mailbox, Objection, Semaphore
-
-INTERN_LIMIT = 128
-"""Strings up to this many bytes share one copy in guest memory."""
-
 
 def _coverage() -> CoverageDatabase:
     from wasmjit.runtime.moore.coverage import CoverageDatabase
@@ -47,12 +42,6 @@ class HostState:
     rand_off: dict[int, set[bytes]] = field(default_factory=dict)
     rand_all_off: set[int] = field(default_factory=set)
     constraint_off: dict[int, set[bytes]] = field(default_factory=dict)
-    assoc: dict[int, AssocArray] = field(default_factory=dict)
-    strings: dict[bytes, int] = field(default_factory=dict)
-    shared: set[int] = field(default_factory=set)
-    """Addresses in `strings`: `free` leaves them alone."""
-    block_size: dict[int, int] = field(default_factory=dict)
-    """Byte size of blocks made by `__moore_dyn_array_new*`, by address."""
     mailboxes: dict[int, Mailbox] = field(default_factory=dict)
     semaphores: dict[int, Semaphore] = field(default_factory=dict)
     objections: dict[int, Objection] = field(default_factory=dict)
@@ -71,20 +60,3 @@ class HostState:
         if rng is None:
             rng = self.process_random[proc_id] = ProcessRandom(root_seed(self.seed, proc_id))
         return rng
-
-    def intern(self, rt: Any, data: bytes) -> tuple[int, int]:
-        """A string in guest memory: (address, length); the empty string is (0, 0)."""
-        n = len(data)
-        if not n:
-            return 0, 0
-        if n > INTERN_LIMIT:
-            addr: int = rt.alloc(n)
-            rt.write(addr, data)
-            return addr, n
-        known = self.strings.get(data)
-        if known is None:
-            known = rt.alloc(n)
-            rt.write(known, data)
-            self.strings[data] = known
-            self.shared.add(known)
-        return known, n

@@ -60,8 +60,10 @@ B_NEXT_FREE = 16  # links of a free block lie in its payload
 B_PREV_FREE = 20
 BF_FREE = 1
 BF_SMALL = 2
+BF_WEAK = 4  # the collector does not look into the block
 SIZE_MASK = 0xFFFFFFF0
 CHECK = 0xA110C8ED
+SLAB_CHECK = 0x51AB51AB  # of a block that holds items of a small class; B_ASKED is their size
 SMALL_MAX = 496  # bytes asked for
 MAX_ASK = 0x7FFF0000
 MIN_SPLIT = 64
@@ -176,11 +178,13 @@ def grow_heap(total: i32) -> i32:
         size = size + B_HEADER
     else:
         st32(start + B_PREV, 0)
+        st32(last + B_ASKED, start)  # the end of a segment names the next one
     sentinel = new_end - B_HEADER
     st32(start + B_SIZE, size - B_HEADER)
     st32(sentinel + B_SIZE, 0)
     st32(sentinel + B_PREV, start)
     st32(sentinel + B_CHECK, 0)
+    st32(sentinel + B_ASKED, 0)
     st32(CB_HEAP_END, new_end)
     st32(CB_HEAP_LAST, sentinel)
     release_large(start)
@@ -241,7 +245,8 @@ def refill_small(total: i32) -> i32:
     b = take_large(slab)
     if b == 0:
         return 0
-    st32(b + B_CHECK, 0)
+    st32(b + B_CHECK, b ^ SLAB_CHECK)
+    st32(b + B_ASKED, total)
     item = b + B_HEADER
     bump = CB_SMALL_BUMP + (total >> 4) * 8
     st32(bump, item + total)
@@ -388,6 +393,7 @@ def heap_init() -> None:
     st32(sentinel + B_SIZE, 0)
     st32(sentinel + B_PREV, base)
     st32(sentinel + B_CHECK, 0)
+    st32(sentinel + B_ASKED, 0)
     st32(CB_HEAP_END, end)
     st32(CB_HEAP_LAST, sentinel)
     release_large(base)

@@ -88,6 +88,7 @@ from wasmjit.sched.descriptors import (
 )
 from wasmjit.sched.intrinsics import export, host_import, i32, inline, ld32, ld64, memset, st32, st64, unreachable
 from wasmjit.sched.kernel.heap import k_alloc0, k_fault, k_free, k_limit, k_realloc
+from wasmjit.sched.kernel.objects import keep_out_of_roots
 from wasmjit.sched.kernel.queues import disarm, join_release, k_waitq_wake_all, leave_join, ready_push, wake, wake_proc
 from wasmjit.sched.kernel.waits import queue_append
 from wasmjit.sched.kernel.wheel import proc_ptr
@@ -155,6 +156,7 @@ def chunk_new() -> i32:
     chunk = k_alloc0(CHUNK * (P_SIZE + C_SIZE))
     if chunk == 0:
         return 0
+    keep_out_of_roots(chunk)
     st32(ld32(CB_DYN_DIR) + k * 4, chunk)
     for i in range(CHUNK):
         p = chunk + i * P_SIZE

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from wasmjit.sched.control import CB_CUR, CB_CUR_ID, CB_FS, CB_USER, NO_NET
-from wasmjit.sched.descriptors import C_REFS, P_COLD
+from wasmjit.sched.control import CB_CUR, CB_CUR_ID, CB_FS, CB_GC_HELD, CB_USER, NO_NET
+from wasmjit.sched.descriptors import C_REFS, C_SIZE, P_COLD, P_SIZE
 from wasmjit.sched.intrinsics import export, i32, i64, ld32, ld64, memset, st32, st64, u32
 from wasmjit.sched.kernel.apply import k_store_net_bits
 from wasmjit.sched.kernel.force import k_force_bits, k_release_bits
 from wasmjit.sched.kernel.heap import k_alloc0, k_free
+from wasmjit.sched.kernel.objects import account, keep_out_of_roots
 from wasmjit.sched.kernel.queues import k_mem_event
 from wasmjit.sched.kernel.wheel import k_drive_bits
 
@@ -102,6 +103,7 @@ def k_event_trigger(ptr: i64) -> None:
         more = cap * 2 if cap else 64
         bigger = k_alloc0(more * T_SIZE)
         if bigger:
+            keep_out_of_roots(bigger)  # a trigger keeps no event alive
             used = 0
             for i in range(cap):
                 e = table + i * T_SIZE
@@ -145,11 +147,13 @@ def k_event_triggered(ptr: i64) -> i32:
 
 @export
 def k_process_handle() -> i32:
-    """Handle of the running process: its id plus one, 0 outside of processes. Its descriptor is not used again, so that its state can be asked for later."""
+    """Handle of the running process: its id plus one, 0 outside of processes. Its descriptor is not used again while anybody has the handle."""
     p = ld32(CB_CUR)
     if p == 0:
         return 0
     c = ld32(p + P_COLD)
     if ld32(c + C_REFS) == 0:
         st32(c + C_REFS, 1)
+        st32(CB_GC_HELD, 1)
+        account(P_SIZE + C_SIZE)  # the collector gives back descriptors whose handles are gone
     return ld32(CB_CUR_ID) + 1

@@ -9,13 +9,14 @@ from __future__ import annotations
 from wasmjit.sched.control import CB_USER
 from wasmjit.sched.intrinsics import export, i32, i64, ld32, ld64, st32, st64, u32, u64
 from wasmjit.sched.kernel.heap import k_alloc0, k_free
+from wasmjit.sched.kernel.mark import k_gc_alive
+from wasmjit.sched.kernel.objects import k_object, keep_out_of_roots
 from wasmjit.sched.kernel.queues import k_waitq_wake_one
 from wasmjit.sched.kernel.waits import k_waitq_block, k_waitq_head_arg
 
 US_SYNC = CB_USER + 16  # hash table of records: address, capacity, used
 US_SYNC_CAP = CB_USER + 20
 US_SYNC_USED = CB_USER + 24
-US_SYNC_NEXT = CB_USER + 28  # last handle given out by mailbox_create
 E_SIZE = 16  # u64 handle, u32 record, u32 spare
 
 S_KEYS = 0  # semaphore: keys; mailbox: bound (0 none)
@@ -43,6 +44,13 @@ def sync_find(table: i32, cap: i32, handle: i64) -> i32:
         i = (i + 1) & (cap - 1)
 
 
+def sync_move(old: i32, table: i32, cap: i32) -> None:
+    """Put the entry `old` into another table."""
+    e = sync_find(table, cap, ld64(old))
+    st64(e, ld64(old))
+    st32(e + 8, ld32(old + 8))
+
+
 def sync_record(handle: i64) -> i32:
     """Record of a handle, 0 when memory is exhausted."""
     table = ld32(US_SYNC)
@@ -52,12 +60,11 @@ def sync_record(handle: i64) -> i32:
         bigger = k_alloc0(more * E_SIZE)
         if bigger == 0:
             return 0
+        keep_out_of_roots(bigger)  # a record does not keep the object that names it
         for i in range(cap):
             old = table + i * E_SIZE
             if ld32(old + 8):
-                e = sync_find(bigger, more, ld64(old))
-                st64(e, ld64(old))
-                st32(e + 8, ld32(old + 8))
+                sync_move(old, bigger, more)
         if table:
             k_free(table)
         table = bigger
@@ -74,6 +81,42 @@ def sync_record(handle: i64) -> i32:
         st32(e + 8, r)
         st32(US_SYNC_USED, ld32(US_SYNC_USED) + 1)
     return r
+
+
+def sync_dead(e: i32) -> i32:
+    """Whether the object that names a record is gone, and nobody waits there."""
+    handle = ld64(e)
+    r = ld32(e + 8)
+    return handle >> 32 == 0 and ld32(r + S_GETQ) == 0 and ld32(r + S_PUTQ) == 0 and k_gc_alive(u32(handle)) == 0
+
+
+def sync_forget() -> None:
+    """After marking: records of objects that are not alive go, with their messages (what these refer to goes with the next collection)."""
+    table = ld32(US_SYNC)
+    cap = ld32(US_SYNC_CAP)
+    dead = 0
+    for i in range(cap if table else 0):
+        e = table + i * E_SIZE
+        if ld32(e + 8) and sync_dead(e):
+            dead = dead + 1
+    if dead == 0:
+        return
+    fresh = k_alloc0(cap * E_SIZE)
+    if fresh == 0:
+        return
+    keep_out_of_roots(fresh)
+    for i in range(cap):
+        e = table + i * E_SIZE
+        r = ld32(e + 8)
+        if r and sync_dead(e):
+            while ld32(r + S_HEAD):
+                mailbox_pop(r)
+            k_free(r)
+        elif r:
+            sync_move(e, fresh, cap)
+    k_free(table)
+    st32(US_SYNC, fresh)
+    st32(US_SYNC_USED, ld32(US_SYNC_USED) - dead)
 
 
 # ---- semaphores -------------------------------------------------------------------------------------------------------------------
@@ -175,10 +218,11 @@ def mailbox_pop(r: i32) -> None:
 
 @export
 def rt_mailbox_create(bound: i32) -> i64:
-    """A new mailbox for `bound` messages, 0 without limit. Returns its handle."""
-    n = ld32(US_SYNC_NEXT) + 1
-    st32(US_SYNC_NEXT, n)
-    handle = u64(0x4D00000000000000) + u64(n)
+    """A new mailbox for `bound` messages, 0 without limit. Returns its handle, the address of an object with which it goes."""
+    name = k_object(16)
+    if name == 0:
+        return 0
+    handle = u64(name)
     r = sync_record(handle)
     if r:
         st32(r + S_KEYS, bound)

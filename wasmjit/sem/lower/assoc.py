@@ -12,7 +12,7 @@ from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Lowerer
 from wasmjit.sem.lower.foreach import is_sequence
-from wasmjit.sem.lower.func import call_library, set_results
+from wasmjit.sem.lower.func import call_library, call_runtime, set_results
 from wasmjit.sem.lower.moore import pointee
 from wasmjit.sem.lower.runtime import runtime_call
 from wasmjit.sem.mir import BOOL, I32, I64
@@ -47,12 +47,12 @@ def _get_ref(lw: Lowerer, op: Op, operands: list[Value]) -> None:
     lw.b.terminate(mir.CondBr(lw.x("icmp", BOOL, handle, lw.i64(0), attr="eq"), make, (), ready, (handle,)))
     lw.b.set_block(make)
     params = (address, lw.i32(key_bytes(key)), lw.resize(size, I32))
-    (made,) = lw.emit("svc", (I64,), params, lw.program.service(MAKE, (tuple(p.ty for p in params), (I64,))))
+    (made,) = call_runtime(lw, MAKE, params, (I64,))
     lw.goto(ready, (made,))
     lw.b.set_block(ready)
     args = (array, lw.one(operands[1]), size)
     results = lw.lay(op.results[0]).leaves
-    set_results(lw, op, lw.emit("svc", results, args, lw.program.service(GET_REF, (tuple(a.ty for a in args), results))))
+    set_results(lw, op, call_runtime(lw, GET_REF, args, results))
 
 
 def key_bytes(t: T.Type) -> int:

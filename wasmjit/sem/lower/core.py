@@ -16,6 +16,7 @@ from wasmjit.sem.mir import I32, I64, Body, Ty, Val
 
 if TYPE_CHECKING:
     from wasmjit.ir.types import Type
+    from wasmjit.sem.lower.library import KernelFunction
 
 Leaves = tuple[Val, ...]
 LowerFn = Callable[["Lowerer", Op], None]
@@ -81,8 +82,8 @@ class Program(Protocol):
     def sites_may_suspend(self, fn_type: str) -> bool:
         """Whether an indirect call with this signature can suspend."""
 
-    def kernel_exports(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-        """Signatures ('i32', 'i64', 'f64') of functions available to the rt op."""
+    def kernel_exports(self) -> dict[str, KernelFunction]:
+        """Functions available to the rt op."""
 
     def from_frontend(self) -> bool:
         """Whether circt-verilog wrote the design (its modules carry vpi.* attributes)."""

@@ -8,6 +8,7 @@ from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.control import result_block
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
+from wasmjit.sem.lower.library import library_call
 from wasmjit.sem.lower.runtime import RUNTIME_CALLS
 from wasmjit.sem.mir import I64, Ty
 
@@ -48,26 +49,16 @@ def has_body(function: Op) -> bool:
 
 
 def call_library(lw: Lowerer, op: Op, name: str, operands: list[Value]) -> None:
-    """Call of a function without a body: a kernel export or a host service."""
+    """Call of a function without a body: one compiled with the kernel, or a host service."""
     args = lw.args(operands)
     results = leaf_types([r.type for r in op.results])
-    exports = lw.program.kernel_exports()
-    if name in exports:
-        params, outs = exports[name]
-        converted = tuple(fit(lw, a, p) for a, p in zip(args, params, strict=True))
-        got = lw.emit("rt", tuple(KERNEL_TYPES[o] for o in outs), converted, name)
-        set_results(lw, op, tuple(lw.resize(g, ty) if ty.kind == "i" else g for g, ty in zip(got, results, strict=True)))
-        return
-    set_results(lw, op, lw.emit("svc", results, args, lw.program.service(name, (tuple(a.ty for a in args), results))))
+    set_results(lw, op, call_runtime(lw, name, args, results))
 
 
-KERNEL_TYPES = {"i32": mir.I32, "i64": mir.I64, "f64": mir.F64, "f32": mir.F32}
-
-
-def fit(lw: Lowerer, v: mir.Val, kernel_type: str) -> mir.Val:
-    """Bring a leaf to the type of a kernel parameter."""
-    ty = KERNEL_TYPES[kernel_type]
-    return lw.resize(v, ty) if ty.kind == "i" and v.ty.kind == "i" else v
+def call_runtime(lw: Lowerer, name: str, args: Leaves, results: tuple[Ty, ...]) -> Leaves:
+    """Results of a function of the runtime library."""
+    got = library_call(lw.b, lw.program.kernel_exports(), name, args, results)
+    return got if got is not None else lw.emit("svc", results, args, lw.program.service(name, (tuple(a.ty for a in args), results)))
 
 
 def call_suspending(lw: Lowerer, op: Op, name: str | None, args: Leaves, site: mir.CallSite | None) -> None:

@@ -352,8 +352,12 @@ def _alloca(lw: Lowerer, op: Op) -> None:
     lay = layout(op.attrs["elem_type"])
     n = lw.resize(lw.one(op.operands[0]), I64)
     if lw.extra.get("module_init") or op in lw.extra.get("heap_allocas", ()):
-        size = lw.x("extract", I32, lw.x("mul", I64, n, lw.i64(max(lay.size, 1))), attr=0)
-        lw.set(op.results[0], lw.x("zext", I64, lw.x("rt", I32, size, attr="k_alloc0")))
+        size = lw.x("mul", I64, n, lw.i64(max(lay.size, 1)))
+        if lw.extra.get("module_init"):
+            lw.set(op.results[0], lw.x("zext", I64, lw.x("rt", I32, lw.x("extract", I32, size, attr=0), attr="k_alloc0")))
+        else:
+            lw.do("gcpoll")
+            lw.set(op.results[0], lw.x("zext", I64, lw.x("rt", I32, size, attr="malloc")))
         return
     lw.set(op.results[0], lw.x("alloca", I64, n, attr=(lay.size, max(lay.align, 1))))
 

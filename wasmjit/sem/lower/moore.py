@@ -268,6 +268,7 @@ def _event_triggered(lw: Lowerer, op: Op, operands: list[Value]) -> None:
 
 @runtime_call("__moore_process_self")
 def _self(lw: Lowerer, op: Op, operands: list[Value]) -> None:
+    lw.do("gcpoll")
     define(lw, op, lw.x("zext", I64, lw.x("rt", I32, attr="k_process_handle")))
 
 
@@ -370,6 +371,8 @@ def _direct(name: str, export: str, params: tuple[int, ...]) -> None:
     def _lower(lw: Lowerer, op: Op, operands: list[Value]) -> None:
         args = [lw.resize(lw.one(v), I(w)) for v, w in zip(operands, params, strict=False)]
         args += [lw.zero(I(w)) for w in params[len(args) :]]
+        if export == "rt_mailbox_create":
+            lw.do("gcpoll")
         if op.results:
             want = lw.lay(op.results[0]).leaves[0]
             lw.set(op.results[0], lw.resize(lw.x("rt", I64 if export.endswith(("_create", "_num", "_init")) else I32, *args, attr=export), want))
