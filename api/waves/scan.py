@@ -171,9 +171,9 @@ def w_activity(times: i32, count: i32, t0: i64, span: i64, pixels: i64, out: i32
     i = first_at(times, 0, count, t0)
     while i < count:
         t = ld64(times + i * 8)
+        if t - t0 >= span:
+            break  # far behind the window its column would not be a small number
         column = column_of(t - t0, span, whole, rest, pixels)
-        if column >= pixels:
-            break
         j = end_of_column(times, i, count, t0 + column_edge(column + 1, whole, rest, pixels))
         at = out + u32(column) * 8
         st64(at, u64(ld64(at) + j - i))

@@ -60,6 +60,12 @@ def test_windows_are_the_same_both_ways(case: tuple[Any, int, int, int]) -> None
     assert sum(counts) == sum(t0 <= t < t1 for t in index.times)
 
 
+def test_changes_far_behind_a_narrow_window_cost_nothing() -> None:
+    one = signal_of([0, 5, MAX_TIME - 1], [], [0.0] * 3)
+    assert arena().activity(next(OWNERS), [(0, one.times)], 3, 10, MAX_PIXELS)[: MAX_PIXELS // 2].count(1) == 1
+    assert sum(arena().activity(next(OWNERS), [(0, one.times)], 6, 1_479_286, MAX_PIXELS)) == 0
+
+
 def test_an_arena_that_is_full_makes_room_and_grows_no_further() -> None:
     small = Arena(2 << 20)
     signals = [signal_of(list(range(n, n + 40_000)), [5], [1.0] * 40_000) for n in range(12)]
