@@ -24,7 +24,7 @@ from wasmjit.codegen.emit import HANDLERS
 from wasmjit.interp import compile_body
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.fold import FOLD, leaf_to_bytes
-from wasmjit.sem.mir import BOOL, F32, F64, FRAME_PROC, FUNC_PTR_BASE, I64, STATUS_DONE, A, Body, CallSite, I, Service, Ty
+from wasmjit.sem.mir import BOOL, F32, F64, FRAME_PROC, FUNC_PTR_BASE, I64, POLL_PLACE, STATUS_DONE, A, Body, CallSite, I, Service, Ty
 
 PAGES = 32
 WIDTHS = range(1, 201)
@@ -315,6 +315,41 @@ def test_calls_of_runtime_functions(seed: int) -> None:
     assert seen[0] == seen[1] == args
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_polls_for_collections(seed: int) -> None:
+    """A poll collects if one is due, and what lives across it is as before in both tiers (that nothing reachable is freed: tests/sched/test_garbage.py)."""
+    import wasmtime
+
+    rng = random.Random(seed)
+    types = [I(rng.choice((32, 64, 64, 100, 200))) for _ in range(rng.randint(1, 4))]
+    due = rng.random() < 0.5
+    counts = [0, 0]
+
+    def collect(which: int) -> Callable[[], None]:
+        def run() -> None:
+            counts[which] += 1
+
+        return run
+
+    b = BodyBuilder("f", "function", tuple(types))
+    vals = [b.param(t) for t in types]
+    b.set_block(b.new_block())
+    doubled = [b.bin("add", v, v) for v in vals]
+    b.op("gcpoll", (), ())
+    b.ret([b.bin("xor", x, v) for x, v in zip(doubled, vals, strict=True)])
+    body = b.finish()
+    env, m = FakeEnv(), Machine(PAGES)
+    env.bind_kernel("k_collect", collect(0))
+    m.extra["k_collect"] = wasmtime.Func(m.store, wasmtime.FuncType([], []), collect(1))
+    env.u32[POLL_PLACE >> 2] = due
+    m.write(POLL_PLACE, int(due).to_bytes(4, "little"))
+    m.load(body)
+    args = [random_value(rng, t) for t in types]
+    assert list(compile_body(body, env)(*args)) == m.call(body, args) == [(2 * a & t.mask) ^ a for t, a in zip(types, args, strict=True)]
+    assert counts == [due, due]
+
+
 # ---- nothing is left out --------------------------------------------------------------------------------------------------------------------
 
 BY_ITSELF = {
@@ -322,6 +357,7 @@ BY_ITSELF = {
     "icall": test_calls_of_functions,
     "svc": test_calls_of_services,
     "rt": test_calls_of_runtime_functions,
+    "gcpoll": test_polls_for_collections,
     "spawn": test_spawned_processes_and_their_frames,
     "frame": test_spawned_processes_and_their_frames,
 }
