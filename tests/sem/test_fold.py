@@ -14,7 +14,7 @@ from wasmjit.sem.verify import CHECKS
 
 NOT_PURE = {
     "ctx", "frame", "netid", "ldt", "stt", "ldbits", "ld", "st", "alloca", "memcpy", "memmove", "memset", "netstore", "drv", "drvref",
-    "rt", "svc", "call", "icall", "spawn",
+    "rt", "svc", "call", "icall", "spawn", "gcpoll",
 }  # fmt: skip
 
 

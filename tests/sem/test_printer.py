@@ -41,6 +41,7 @@ def test_a_process_prints_with_tokens_slots_and_locations() -> None:
         '  call.s "task" (%3, 0x200000000000000000:i70) -> ^2  [token 2, live %0@32]\n'
         "^2(%1: i8):\n"
         "  st %0, %1 @8 site 3\n"
+        "  gcpoll\n"  # a service may allocate
         '  svc 0x[0102]:a2 "print" id 7\n'
         "  icall %0 site 4 [] -> []\n"
         "  halt\n"
