@@ -71,7 +71,7 @@ class Library:
 def test_queues_behave_like_lists(kind: str, seed: int, elem: int) -> None:
     lib, r = Library(kind), random.Random(seed * 100 + elem)
     q, want = lib.call["k_alloc0"](16), list[bytes]()
-    for _ in range(300):
+    for _ in range(400):
         value = r.randbytes(elem)
         at, size, n = lib.data(value), elem, len(want)
         match r.randrange(10):
@@ -137,7 +137,7 @@ def test_associative_arrays_behave_like_sorted_dicts(kind: str, seed: int, size:
     def key_at(at: int) -> Any:
         return lib.string_at(at) if size == 0 else int.from_bytes(lib.read(at, size), "little", signed=True)
 
-    for turn in range(400):
+    for turn in range(1200):
         key = r.choice([*want, key_of(r, size)]) if want and r.random() < 0.5 else key_of(r, size)
         match r.randrange(8):
             case 0 | 1 | 2:
@@ -184,7 +184,7 @@ def test_associative_arrays_behave_like_sorted_dicts(kind: str, seed: int, size:
 @pytest.mark.parametrize("seed", range(3))
 def test_strings_behave_like_bytes(kind: str, seed: int) -> None:
     lib, r = Library(kind), random.Random(seed)
-    for _ in range(200):
+    for _ in range(400):
         a, b = (r.choice([r.randbytes(r.randrange(20)), b"abcAbc"[: r.randrange(7)], b"aBCdefghij" * r.randrange(3)]) for _ in range(2))
         i, j = r.randint(-2, 22), r.randint(-2, 22)
         s, t = lib.string(a), lib.string(b)
@@ -205,7 +205,7 @@ def test_strings_behave_like_bytes(kind: str, seed: int) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_numbers_and_strings_convert(kind: str) -> None:
     lib, r = Library(kind), random.Random(7)
-    for x in [0, 1, -1, 9, 10, 1 << 63, (1 << 63) - 1, M64, *(r.getrandbits(r.randint(1, 64)) for _ in range(100))]:
+    for x in [0, 1, -1, 9, 10, 1 << 63, (1 << 63) - 1, M64, *(r.getrandbits(r.randint(1, 64)) for _ in range(1000))]:
         u = x & M64
         signed = u - (1 << 64) if u >> 63 else u
         assert lib.text("__moore_string_itoa", u) == b"%d" % signed
