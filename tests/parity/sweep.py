@@ -119,12 +119,13 @@ def sweep_strict(todo: list[Case], a: argparse.Namespace, root: Path) -> int:
     def work(case: Case) -> tuple[Case, int, list[str]]:
         place = root / case.name.replace("/", "__").replace("#", "_")
         strict = ["--jit-fail-on-deopt", "--jit-hot-threshold=1"]
-        code = one(case, "compile", place / "r", a.timeout, strict)
+        folder = place / "strict" / "compile"  # `one` works in a directory two above, which must be the case's own
+        code = one(case, "compile", folder, a.timeout, strict)
         for limit in LIMITS_FS:
             if code >= 0:
                 break
-            code = one(case, "compile", place / "r", a.timeout, [*strict, f"--max-time={limit}"])
-        report = place / "r" / "report.json"
+            code = one(case, "compile", folder, a.timeout, [*strict, f"--max-time={limit}"])
+        report = folder / "report.json"
         jit = json.loads(report.read_text())["jit"] if report.exists() else {}
         rows = [f"{d['reason']} {d.get('detail', '')}" for d in jit.get("jit_deopt_processes", [])]
         shutil.rmtree(place)
