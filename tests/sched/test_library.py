@@ -181,6 +181,41 @@ def test_associative_arrays_behave_like_sorted_dicts(kind: str, seed: int, size:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [0, 4, 20])
+@pytest.mark.parametrize("wide", [8, 16, 40, 3000])
+def test_values_of_an_array_grow_to_what_is_stored(kind: str, size: int, wide: int) -> None:
+    """An array created for values of 4 bytes takes larger ones, keeps what it has, and copies all of it."""
+    lib = Library(kind)
+    call = lib.call
+
+    def place(k: int) -> int:
+        return lib.string(b"key %d" % k) if size == 0 else lib.data(k.to_bytes(size, "little"))
+
+    a = call["__moore_assoc_create"](size, 4)
+    for k in range(60):
+        slot = call["__moore_assoc_get_ref"](a, place(k), 4)
+        lib.mem[slot : slot + 4] = (k + 1000).to_bytes(4, "little")
+    at = lib.string(b"") if size == 0 else lib.data(bytes(size))
+    assert call["__moore_assoc_last"](a, at)  # the order is kept from here on
+    for k in range(30, 90):
+        slot = call["__moore_assoc_get_ref"](a, place(k), wide)
+        assert lib.read(slot, wide) == ((k + 1000) if k < 60 else 0).to_bytes(wide, "little")
+        lib.mem[slot : slot + wide] = bytes([k]) * wide
+    other = call["__moore_assoc_create"](size, 4)
+    call["__moore_assoc_copy_into"](other, a)
+    for array in (a, other, call["__moore_assoc_copy"](a)):
+        assert call["__moore_assoc_size"](array) == 90
+        for k in range(90):
+            slot = call["__moore_assoc_get_ref"](array, place(k), 4)
+            assert lib.read(slot, wide) == (bytes([k]) * wide if k >= 30 else (k + 1000).to_bytes(wide, "little"))
+        found = call["__moore_assoc_first"](array, at)
+        for _ in range(90):
+            assert found
+            found = call["__moore_assoc_next"](array, at)
+        assert not found
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
 def test_strings_behave_like_bytes(kind: str, seed: int) -> None:
     lib, r = Library(kind), random.Random(seed)

@@ -40,6 +40,7 @@ from wasmjit.sched.intrinsics import (
     u32,
     u64,
 )
+from wasmjit.sched.kernel.objects import k_object_size
 from wasmjit.sched.library.faults import LF_ASSOC_HANDLE, LF_ASSOC_NULL, LF_ASSOC_SHAPE, LF_ASSOC_VALUE, LW_NULL_ASSOC
 from wasmjit.sched.library.memory import check, h_lib_fault, h_lib_warn, new_block, store_bytes, store_pair, store_word
 from wasmjit.sched.library.strings import LESS, compare_bytes, string_bytes, string_size
@@ -449,19 +450,45 @@ def __moore_assoc_get_ref(handle: i64, key: i64, value_size: i32) -> i32:
     if a == 0:
         h_lib_warn(LW_NULL_ASSOC)
         return 0
+    size = ld32(a + AH_VALUE)
+    if value_size > size and value_size >> 31 == 0:
+        widen_values(a, value_size)
+        size = value_size
     n = find(a, key)
     if n:
         return value_at(n)
-    size = ld32(a + AH_VALUE)
-    if value_size >> 31 == 0 and value_size > size:
-        size = value_size
-    if size == 0:
-        size = 1
+    return value_at(add(a, key, size if size else 1))
+
+
+def widen_values(a: i32, size: i32) -> None:
+    """Values of `size` bytes from now on: front ends create arrays with a smaller size than the design then stores. Nodes with room for that stay where they are."""
     if size > MAX_ELEMENT:
-        h_lib_fault(LF_ASSOC_VALUE, s64(value_size), 0)
-    if ld32(a + AH_COUNT) == 0:
-        st32(a + AH_VALUE, size)
-    return value_at(add(a, key, size))
+        h_lib_fault(LF_ASSOC_VALUE, s64(size), 0)
+    old = ld32(a + AH_VALUE)
+    st32(a + AH_VALUE, size)
+    table = ld32(a + AH_TABLE)
+    moved = 0
+    for i in range(ld32(a + AH_MASK) + 1 if table else 0):
+        at = table + i * 8
+        while ld32(at):
+            n = ld32(at)
+            if k_object_size(n) - (value_at(n) - n) < size:
+                moved = 1
+                m = copy_node(n, old, size)
+                st64(m + N_NEXT, ld64(n + N_NEXT))
+                st64(at, m)
+                n = m
+            at = n + N_NEXT
+    if moved and ld32(a + AH_ORDERED):
+        st32(a + AH_ORDERED, 0)
+        order(a)
+
+
+def copy_node(n: i32, value_size: i32, room: i32) -> i32:
+    """A node with the key of n and `value_size` bytes of its value in a place of `room` bytes."""
+    m = new_node(ld32(n + N_SIZE), room if room else 1, ld32(n + N_HASH))
+    memcpy(m + N_KEY, n + N_KEY, value_at(n) - n - N_KEY + value_size)
+    return m
 
 
 def clear(a: i32) -> None:
@@ -541,9 +568,7 @@ def copy_entries(dst: i32, src: i32) -> None:
     for i in range(ld32(src + AH_MASK) + 1 if table else 0):
         n = ld32(table + i * 8)
         while n:
-            m = new_node(ld32(n + N_SIZE), size if size else 1, ld32(n + N_HASH))
-            memcpy(m + N_KEY, n + N_KEY, ((ld32(n + N_SIZE) + 7) & 0xFFFFFFF8) + size)
-            insert(dst, m)
+            insert(dst, copy_node(n, size, size))
             n = ld32(n + N_NEXT)
 
 

@@ -10,12 +10,13 @@ from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
+from wasmjit.sem.lower.bounds import uses_around
 from wasmjit.sem.lower.core import Lowerer
 from wasmjit.sem.lower.foreach import is_sequence
 from wasmjit.sem.lower.func import call_library, call_runtime, set_results
 from wasmjit.sem.lower.moore import pointee
 from wasmjit.sem.lower.runtime import runtime_call
-from wasmjit.sem.mir import BOOL, I32, I64
+from wasmjit.sem.mir import BOOL, I32, I64, Val
 
 GET_REF = "__moore_assoc_get_ref"
 MAKE = "__wasmjit_assoc_make"
@@ -35,10 +36,15 @@ def handle_place(handle: Value) -> Value | None:
 @runtime_call(GET_REF)
 def _get_ref(lw: Lowerer, op: Op, operands: list[Value]) -> None:
     place, key = handle_place(operands[0]), pointee(operands[1])
-    if place is None or key is None or len(operands) != 3:
+    if len(operands) != 3 or not op.results:
         call_library(lw, op, GET_REF, operands)
         return
-    address, size = lw.one(place), lw.one(operands[2])
+    size = value_bytes(lw, op, operands[2])
+    results = lw.lay(op.results[0]).leaves
+    if place is None or key is None:
+        set_results(lw, op, call_runtime(lw, GET_REF, (lw.one(operands[0]), lw.one(operands[1]), size), results))
+        return
+    address = lw.one(place)
     handle = lw.one(operands[0])
     if place is operands[0]:
         handle = lw.x("ld", I64, address, attr=(0, lw.site("associative array at an invalid address")))
@@ -51,8 +57,15 @@ def _get_ref(lw: Lowerer, op: Op, operands: list[Value]) -> None:
     lw.goto(ready, (made,))
     lw.b.set_block(ready)
     args = (array, lw.one(operands[1]), size)
-    results = lw.lay(op.results[0]).leaves
     set_results(lw, op, call_runtime(lw, GET_REF, args, results))
+
+
+def value_bytes(lw: Lowerer, op: Op, size: Value) -> Val:
+    """Size of a value: what the call says, or what the design reads and writes at the reference if that is more (circt-verilog says 4 for strings)."""
+    said = lw.one(size)
+    if said.const is None:
+        return said
+    return lw.const(said.ty, max(int(said.const), uses_around(lw, op).accessed.get(op.results[0], 0)))
 
 
 def key_bytes(t: T.Type) -> int:

@@ -12,7 +12,7 @@ from wasmjit.data import dataclass, field
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
-from wasmjit.sem.layout import layout
+from wasmjit.sem.layout import UnsupportedType, layout
 from wasmjit.sem.lower.core import Leaves, Lowerer
 from wasmjit.sem.mir import BOOL, I32, I64, Val
 
@@ -28,10 +28,12 @@ class Uses:
 
     `escaping`: element addresses and references to elements that are used otherwise than by a load, store, probe or drive beside them.
     `unknown`: per result of a load the field positions (as in `llvm.extractvalue`) that are the unknown bits of a four-state value.
+    `accessed`: bytes that the design reads or writes at an address that a call returned.
     """
 
     escaping: set[Value] = field(default_factory=set)
     unknown: dict[Value, list[tuple[int, ...]]] = field(default_factory=dict)
+    accessed: dict[Value, int] = field(default_factory=dict)
 
 
 def uses_around(lw: Lowerer, op: Op) -> Uses:
@@ -60,7 +62,11 @@ def _look(root: Op, out: Uses) -> None:
                 d = v.owner
                 if not isinstance(d, Op):
                     continue
-                if d.name == "llvm.getelementptr":
+                if d.name == "llvm.call" or d.name == "func.call":
+                    size = accessed_bytes(op, n)
+                    if size > out.accessed.get(v, 0):
+                        out.accessed[v] = size
+                elif d.name == "llvm.getelementptr":
                     if not (op.name == "llvm.load" or (op.name == "llvm.store" and n == 1)):
                         out.escaping.add(v)
                 elif d.name in _REF_OPS and (op.name not in _REF_USERS or not _same_region(d, op)):
@@ -73,6 +79,22 @@ def _look(root: Op, out: Uses) -> None:
                 d = op.operands[0].owner
                 if isinstance(d, Op) and d.name == "llvm.load":
                     out.unknown.setdefault(op.operands[0], []).extend(unknown_fields(op.results[0].type))
+
+
+def accessed_bytes(op: Op, n: int) -> int:
+    """Bytes that a load, store or element address says there are at its operand n; 0 for anything else."""
+    if op.name == "llvm.load":
+        t: object = op.results[0].type
+    elif op.name == "llvm.store" and n == 1:
+        t = op.operands[0].type
+    elif op.name == "llvm.getelementptr" and n == 0:
+        t = op.attrs["elem_type"] if next(iter(op.attrs["rawConstantIndices"]), None) == 0 else None
+    else:
+        return 0
+    try:
+        return layout(t).size if isinstance(t, T.Type) else 0
+    except UnsupportedType:
+        return 0
 
 
 def _same_region(a: Op, b: Op) -> bool:
