@@ -309,6 +309,13 @@ def forked(c: Case) -> tuple[int, ...]:
     return ()
 
 
+def disabled(c: Case) -> tuple[int, ...]:
+    """Branches of a fork of that number exist."""
+    forked(c)
+    c.before.insert(1, ("k_spawn", (PROC, 0, FRAME)))
+    return 0, c.r.choice([0, 0, 64])
+
+
 def watched(c: Case) -> tuple[int, ...]:
     pid = c.running()
     if c.r.random() < 0.5:
@@ -372,11 +379,14 @@ CALLS: dict[str, Make] = {
     "k_spawn": spawned,
     "k_fork_begin": lambda c: (c.running() * 0 + c.r.randrange(3), c.r.randrange(4)),
     "k_fork_wait": forked,
+    "k_fork_name": lambda c: (*forked(c), c.r.randrange(3)),
+    "k_disable": disabled,
     "k_wait_fork": lambda c: () if c.running() != cb.NONE else (),
     "k_disable_fork": lambda c: () if c.running() != cb.NONE else (),
     "k_detach": lambda c: (c.pid(),),
     "k_self": lambda c: (),
     "k_kill": lambda c: (c.pid(),),
+    "k_context": lambda c: (c.running() * 0,)[1:],
     "k_suspend": lambda c: (c.pid(),),
     "k_resume": lambda c: (c.pid(),),
     "k_await": lambda c: (c.other() + 0 * c.running(),),
@@ -452,9 +462,9 @@ class Pair:
         for w in (self.py, self.wa):
             if name == "k_region_listen":
                 w.view.set_u32(cb.CB_CUR_ID, cb.REGION_DRIVER)
-            if name == "k_fork_wait":
+            if name in ("k_fork_wait", "k_fork_name"):
                 handle = [w.call[n](*a) for n, a in c.before][0]
-                got = [w.call[name](handle)]
+                got = [w.call[name](handle, *args)]
             else:
                 got = [w.call[n](*a) for n, a in c.before]
                 got.append(w.call[name](*args))

@@ -94,7 +94,9 @@ C_CHILDREN = 44  # immediate children alive
 C_QARG = 48  # u64, what it asks of the wait queue (semaphore keys, ...)
 C_WAIT_JOIN = 56  # join record it is blocked on
 C_ADOPTED = 60  # its own parent has ended: no longer an immediate child
-C_SIZE = 64
+C_BLOCK = 64  # number of the named fork this process is a branch of, 0 none
+C_RNG = 68  # state of the process's random number generator, 0 not seeded yet
+C_SIZE = 80
 
 # ---- region instance, 32 bytes ------------------------------------------------------------------------------------------------
 R_FN = 0
@@ -173,6 +175,7 @@ J_LEFT = 4  # children that have not ended
 J_DONE = 8
 J_WAITER = 12
 J_REFS = 16
+J_NAME = 20  # number of a named fork
 J_SIZE = 32
 
 JOIN_ALL = 0

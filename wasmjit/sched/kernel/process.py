@@ -11,6 +11,7 @@ from wasmjit.sched.control import (
     CB_C_DEOPTS,
     CB_C_SPAWNS,
     CB_CUR,
+    CB_CUR_CTX,
     CB_CUR_ID,
     CB_DYN_DIR,
     CB_DYN_DIR_CAP,
@@ -34,6 +35,7 @@ from wasmjit.sched.descriptors import (
     ARM_SUSPENDED,
     C_ADOPTED,
     C_AWAIT,
+    C_BLOCK,
     C_CHILD,
     C_CHILDREN,
     C_JOIN,
@@ -52,6 +54,7 @@ from wasmjit.sched.descriptors import (
     J_DONE,
     J_KIND,
     J_LEFT,
+    J_NAME,
     J_REFS,
     J_SIZE,
     J_WAITER,
@@ -223,6 +226,7 @@ def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
     j = ld32(CB_FORK)
     if j:
         st32(c + C_JOIN, j)
+        st32(c + C_BLOCK, ld32(j + J_NAME))
         st32(j + J_LEFT, ld32(j + J_LEFT) + 1)
         st32(j + J_REFS, ld32(j + J_REFS) + 1)
     live = ld32(CB_LIVE_DYN) + 1
@@ -419,6 +423,13 @@ def k_fork_begin(kind: i32, n: i32) -> i32:
 
 
 @export
+def k_fork_name(j: i32, name: i32) -> None:
+    """The fork just begun is the one of that number (k_disable)."""
+    if j:
+        st32(j + J_NAME, name)
+
+
+@export
 def k_fork_wait(j: i32) -> i32:
     """End of the fork: 1 when the running process has to wait now (it is woken when the join is satisfied), 0 when it goes on."""
     st32(CB_FORK, 0)
@@ -453,6 +464,37 @@ def k_disable_fork() -> None:
 
 
 @export
+def k_disable(name: i32, ctx: i32) -> i32:
+    """`disable` of a named fork (IEEE 1800 §9.6.2): kill all branches of all its activations in that context (0: in any). 1 when the running process is among them."""
+    for k in range(ld32(CB_N_DYN) >> CHUNK_SHIFT):
+        p = ld32(ld32(CB_DYN_DIR) + k * 4)
+        for _ in range(CHUNK):
+            state = ld32(p + P_STATE)
+            if (
+                ld32(ld32(p + P_COLD) + C_BLOCK) == name
+                and (ctx == 0 or ld32(p + P_CTX) == ctx)
+                and (state == ST_READY or state == ST_HELD or state == ST_WAITING or state == ST_RUNNING)
+            ):
+                kill_descendants(p)
+                terminate(p)
+            p = p + P_SIZE
+    return running_dies()
+
+
+@export
+def k_context() -> i32:
+    """Instance context of the running process."""
+    return ld32(CB_CUR_CTX)
+
+
+@inline
+def running_dies() -> i32:
+    """Whether the running process has been killed."""
+    p = ld32(CB_CUR)
+    return p != 0 and ld32(p + P_STATE) == ST_DYING
+
+
+@export
 def k_detach(proc: i32) -> None:
     """The process belongs to nobody any more: `wait fork` and `disable fork` pass it by."""
     p = proc_ptr(proc)
@@ -472,12 +514,13 @@ def k_self() -> i32:
 
 
 @export
-def k_kill(proc: i32) -> None:
-    """Kill a process and its descendants. The running one ends when it returns to the kernel."""
+def k_kill(proc: i32) -> i32:
+    """Kill a process and its descendants. 1 when the running process is among them: it ends when it returns to the kernel, which it has to do at once."""
     p = proc_ptr(proc)
     if p:
         kill_descendants(p)
         terminate(p)
+    return running_dies()
 
 
 @export

@@ -7,6 +7,7 @@ from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
+from wasmjit.sem.lower.disable import end_if
 from wasmjit.sem.lower.llhd import CALLS, Watch, refuse_suspension
 from wasmjit.sem.lower.runtime import runtime_call
 from wasmjit.sem.mir import BOOL, I32, I64, I, Val
@@ -287,7 +288,11 @@ def _simple(name: str, export: str) -> None:
         lw.do("rt", process_id(lw, operands[0]), attr=export)
 
 
-_simple("__moore_process_kill", "k_kill")
+@runtime_call("__moore_process_kill", suspends=True)
+def _kill(lw: Lowerer, op: Op, operands: list[Value]) -> None:
+    end_if(lw, lw.x("rt", I32, process_id(lw, operands[0]), attr="k_kill"))
+
+
 _simple("__moore_process_resume", "k_resume")
 
 

@@ -7,6 +7,7 @@ from wasmjit.ir import Op, Value
 from wasmjit.sem import mir
 from wasmjit.sem.format import Concat, Dec, FormatSpec, Literal, Select, Str, spec_for_op
 from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
+from wasmjit.sem.lower.disable import fork_number
 from wasmjit.sem.lower.hw import to_bits
 from wasmjit.sem.lower.llhd import refuse_suspension
 from wasmjit.sem.mir import BOOL, F64, I32, I64, Val
@@ -164,6 +165,8 @@ def _fork(lw: Lowerer, op: Op) -> None:
     if kind is None:
         raise Unsupported(op, f"unknown join type {op.attrs.get('joinType')}")
     record = lw.x("rt", I32, lw.i32(kind), lw.i32(len(op.regions)), attr="k_fork_begin")
+    if op.attrs.get("name"):
+        lw.do("rt", record, lw.i32(fork_number(lw, op)), attr="k_fork_name")
     for region in op.regions:
         captured = [v for v in captured_values(region) if v in lw.values]
         key = lw.program.fork_body(op, region, lw, captured)
