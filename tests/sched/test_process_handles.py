@@ -9,6 +9,8 @@ HEAD = """
   llvm.func @__moore_process_self() -> i64
   llvm.func @__moore_process_status(i64) -> i32
   llvm.func @__moore_process_kill(i64)
+  llvm.func @__moore_process_await(i64)
+  llvm.func @__moore_process_suspend(i64)
   llvm.func @__moore_process_srandom(i64, i32)
   llvm.func @__moore_class_srandom(!llvm.ptr, i32)
   llvm.func @__moore_randomize_basic(!llvm.ptr, i64) -> i32
@@ -157,3 +159,49 @@ def test_a_child_that_waits_for_the_same_event_runs_before_its_parent_disables_i
       }}
     }}"""
     assert run(text).out == "child parent"
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+def test_a_variable_made_behind_a_wait_is_found_in_a_loop_that_waits(mode: str) -> None:
+    text = f"""{HEAD} hw.module @t() {{
+      %nl = sim.fmt.literal " "
+      %one = llvm.mlir.constant(1 : i64) : i64
+      %c0 = hw.constant 0 : i32
+      %c1 = hw.constant 1 : i32
+      %c3 = hw.constant 3 : i32
+      llhd.process {{
+        %f = sim.fork join_type "join_none" {{
+          %x = llvm.call @__moore_process_self() : () -> i64
+          sim.fork.terminator
+        }}
+        %me = llvm.call @__moore_process_self() : () -> i64
+        %next = comb.add %me, %one : i64
+        llvm.call @__moore_process_await(%next) : (i64) -> ()
+        %i = llvm.alloca %one x !llvm.struct<(i32, i32)> : (i64) -> !llvm.ptr
+        %n = llvm.getelementptr %i[0, 1] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<(i32, i32)>
+        llvm.store %c0, %n : i32, !llvm.ptr
+        cf.br ^head
+      ^head:
+        %a = llvm.load %n : !llvm.ptr -> i32
+        %more = comb.icmp slt %a, %c3 : i32
+        cf.cond_br %more, ^body, ^end
+      ^body:
+        %status = llvm.call @__moore_process_status(%me) : (i64) -> i32
+        %on = comb.icmp eq %status, %c0 : i32
+        cf.cond_br %on, ^kill, ^step
+      ^kill:
+        llvm.call @__moore_process_suspend(%me) : (i64) -> ()
+        cf.br ^step
+      ^step:
+        %b = llvm.load %n : !llvm.ptr -> i32
+        %c = comb.add %b, %c1 : i32
+        llvm.store %c, %n : i32, !llvm.ptr
+        %fc = sim.fmt.dec %c specifierWidth 0 : i32
+        %all = sim.fmt.concat (%fc, %nl)
+        sim.proc.print %all
+        cf.br ^head
+      ^end:
+        llhd.halt
+      }}
+    }}"""
+    assert run(text, mode=mode).out == "1 2 3 "

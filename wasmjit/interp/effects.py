@@ -215,6 +215,19 @@ def _st(g: Generator, op: Op) -> None:
         g.line(f"else: {view}[a >> {SHIFT[n]}] = {canonical(ty, v)}")
 
 
+def place_alloca(g: Generator, op: Op) -> None:
+    """Say where an alloca of known size lies."""
+    size, _ = op.attr
+    n = op.args[0].const
+    dst = op.dsts[0]
+    frame = g.body.frame
+    if frame is not None and dst.id in frame.allocas:
+        assert isinstance(n, int)
+        g.place(dst, "frame", frame.allocas[dst.id], frame.allocas[dst.id] + n * size)
+    elif isinstance(n, int) and not g.body.suspending:
+        g.places[dst.id] = (f"v{dst.id}", 0, n * size)
+
+
 def _alloca(g: Generator, op: Op) -> None:
     size, align = op.attr
     n = op.args[0].const
@@ -223,15 +236,12 @@ def _alloca(g: Generator, op: Op) -> None:
     if frame is not None and dst.id in frame.allocas:
         assert isinstance(n, int)
         off = frame.allocas[dst.id]
-        g.place(dst, "frame", off, off + n * size)
         if n * size:
             g.line(f"m8[frame + {off} : frame + {off + n * size}] = {g.name(bytes(n * size))}")
         return
     count = g.use(op.args[0])
     nbytes = str(n * size) if isinstance(n, int) else f"{count} * {size}" if size != 1 else count
     g.set(dst, f"FALLOC(E, frame, {nbytes})" if g.body.suspending else f"E.stack_alloc({nbytes}, {align})")
-    if isinstance(n, int) and not g.body.suspending:
-        g.places[dst.id] = (f"v{dst.id}", 0, n * size)
 
 
 def _memcpy(g: Generator, op: Op) -> None:

@@ -28,7 +28,7 @@ from ..sem.mir import (
     Val,
     Wait,
 )
-from .effects import EFFECTS, LOADS, NAMED, NAMED_COMPACT, load, outward, store
+from .effects import EFFECTS, LOADS, NAMED, NAMED_COMPACT, load, outward, place_alloca, store
 from .exprs import EXPRS, RAW_MAKERS, RAW_USERS, TWICE, num
 from .helpers import Slots
 from .structure import MAX_CASES, plan
@@ -71,6 +71,7 @@ class Generator:
         self._position = {b.id: i for i, b in enumerate(body.blocks)}
         self._writes: dict[int, list[int]] = {}
         self._collect_uses()
+        self._name_places()
 
     # ------------------------------------------------------------ text
 
@@ -121,6 +122,23 @@ class Generator:
         if text is not None:
             return text
         return self._alias.get(v.id) or f"v{v.id}"
+
+    def _name_places(self) -> None:
+        """Values that need no variable because they are the frame, the context or a place in an alloca. Known before any text: the code of a block may come before
+        that of the block which defines what it uses."""
+        sums = []
+        for op in (op for b in self.body.blocks for op in b.ops):
+            if op.code in ("ctx", "frame"):
+                self._alias[op.dsts[0].id] = op.code if self._has(op.code) else "0"
+            elif op.code == "alloca":
+                place_alloca(self, op)
+            elif op.code == "add":
+                sums.append(op)
+        while sums:
+            left = [op for op in sums if not self._moved(op)]
+            if len(left) == len(sums) or not self.places:
+                break
+            sums = left
 
     # ------------------------------------------------------------ inlining
 
@@ -199,10 +217,7 @@ class Generator:
             v = op.dsts[0]
             if v.id not in self._uses:
                 return
-            if code in ("ctx", "frame"):
-                self._alias[v.id] = code if self._has(code) else "0"
-                return
-            if code == "add" and self._moved(op):
+            if code in ("ctx", "frame") or v.id in self.places:
                 return
             inline = self._can_inline(op, block, pos)
             user = self._uses[v.id][3]
