@@ -61,6 +61,11 @@ class CodeTexts:
         """Names of the bodies that were compiled."""
         return {body for module in self._modules(run_id) or () for body in module["bodies"] if isinstance(body, str)}
 
+    def installed(self, run_id: str, body: str, time_fs: int) -> int | None:
+        """When code of a body was installed first, fs; None when that was not before a time."""
+        times = [module.get("time_fs") for module in self._modules(run_id) or () if body in module["bodies"]]
+        return min((t for t in times if isinstance(t, int) and t <= time_fs), default=None)
+
     def text(self, run_id: str, body: str, wall_ns: int | None) -> dict[str, Any]:
         """`{"body", "text", "module", "bytes", "cause"}` of the code of a body that was in force `wall_ns` after the start (None: at the end).
 

@@ -9,6 +9,7 @@ from fastapi import Path as PathParameter
 from fastapi import Query
 from wasmjit_api.code import CodeTexts
 from wasmjit_api.config import MAX_TIME, Settings
+from wasmjit_api.drivers import Drivers
 from wasmjit_api.events import Hub
 from wasmjit_api.launch import Launcher
 from wasmjit_api.logs import LogCache
@@ -30,6 +31,7 @@ class Context:
     store: RunStore
     waves: WaveService
     code: CodeTexts
+    drivers: Drivers
     logs: LogCache
     hub: Hub
     launcher: Launcher

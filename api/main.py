@@ -18,6 +18,7 @@ from wasmjit_api.child import Child
 from wasmjit_api.code import CodeTexts
 from wasmjit_api.config import Settings, is_loopback
 from wasmjit_api.context import Context
+from wasmjit_api.drivers import Drivers
 from wasmjit_api.errors import allowed_methods, error_response, install_error_handlers, not_allowed
 from wasmjit_api.events import Hub
 from wasmjit_api.launch import Launcher
@@ -48,7 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
     store = RunStore(settings.runs_dir, settings.database)
     store.scan()
     child = Child(settings)
-    ctx = Context(settings, store, WaveService(child, store), CodeTexts(child, store), LogCache(), Hub(store, settings.scan_interval_s), Launcher(settings))
+    waves_of, code = WaveService(child, store), CodeTexts(child, store)
+    ctx = Context(settings, store, waves_of, code, Drivers(store, waves_of, code), LogCache(), Hub(store, settings.scan_interval_s), Launcher(settings))
     page = static_root()
 
     @asynccontextmanager

@@ -175,6 +175,8 @@ class Driver(Open):
     signal: str
     drivers: list[dict[str, Any]]
     source: str
+    exact: bool
+    changed_fs: int | None
 
 
 class Designs(Open):

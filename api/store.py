@@ -280,6 +280,11 @@ class RunStore:
         )
         return {"tier": rows[0]["tier"], "since_fs": rows[0]["time_fs"], "deopt": None} if rows else {"tier": "interpret", "since_fs": 0, "deopt": None}
 
+    def deopt_of_body(self, run_id: str, definition: str, time_fs: int) -> int | None:
+        """Number of the last deopt at exactly this time of a process with this body."""
+        found: int | None = self._rows("SELECT max(seq) AS seq FROM deopts WHERE run_id = ? AND definition = ? AND time_fs = ?", (run_id, definition, time_fs))[0]["seq"]
+        return found
+
     def drivers(self, run_id: str, signal: str) -> list[str]:
         """Names of the processes that drive a signal, as far as the report says."""
         rows = self._rows("SELECT processes FROM drivers WHERE run_id = ? AND signal = ?", (run_id, _clean(signal)))

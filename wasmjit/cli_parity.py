@@ -56,18 +56,19 @@ def run(a: argparse.Namespace) -> int:
     """Run the subcommand: 0 equal, 1 different."""
     from wasmjit.parity import ParityJob, Verdict, run_many
     from wasmjit.progress import Bar
-    from wasmjit.report.record import safe_name
+    from wasmjit.report.record import runs_directory, safe_name
 
     temporary = a.output is None
     root = Path(a.output or tempfile.mkdtemp(prefix="wasmjit-parity-"))
     options = passed_on(a)
+    record = None if a.record is None else runs_directory(a.record)
     names: dict[str, int] = {}
     jobs = []
     for design in a.design:
         stem = safe_name(Path(design).stem)
         n = names[stem] = names.get(stem, 0) + 1
         bundle = root if len(a.design) == 1 else root / (stem if n == 1 else f"{stem}-{n}")
-        jobs.append(ParityJob(design, bundle, options, a.force_deopt or "", a.child_timeout, not a.no_waves))
+        jobs.append(ParityJob(design, bundle, options, a.force_deopt or "", a.child_timeout, not a.no_waves, record))
     try:
         root.mkdir(parents=True, exist_ok=True)
         with Bar(len(jobs), a.progress if a.progress is not None else len(jobs) > 1 and sys.stderr.isatty()) as bar:

@@ -39,6 +39,7 @@ def add_run_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--coverage", metavar="FILE", help="write functional coverage: JSON, Cobertura (.xml), UCIS (.ucis) or text, by suffix")
     p.add_argument("--trace", action="append", default=[], metavar="SIGNAL", help="signals to record (glob, repeatable)")
     p.add_argument("--trace-all", action="store_true", help="record every signal, unnamed wires included")
+    p.add_argument("--trace-drivers", metavar="FILE", help="with --vcd or --fst: write which process or logic drove each recorded signal, at any time (--record does so by itself)")
     p.add_argument("--jit-hot-threshold", type=str, default=None, metavar="N", help="activations before a process is compiled (1)")
     p.add_argument("--jit-compile-budget", type=str, default=None, metavar="N", help="bodies that may be compiled (100000; 0 none; -1 unlimited)")
     p.add_argument("--jit-cache-policy", type=str, default=None, metavar="P", help="memory (default), none or disk")
@@ -161,6 +162,7 @@ def run_options(a: argparse.Namespace) -> tuple[list[str], RunOptions]:
         coverage=a.coverage,
         trace=a.trace,
         trace_all=a.trace_all,
+        trace_drivers=a.trace_drivers,
         hot_threshold=choose(a.jit_hot_threshold, "--jit-hot-threshold", "JIT_HOT_THRESHOLD", 1, threshold, "a number that is not negative"),
         compile_budget=choose(a.jit_compile_budget, "--jit-compile-budget", "JIT_COMPILE_BUDGET", 100000, budget, "a number, -1 for unlimited"),
         cache_policy=choose(a.jit_cache_policy, "--jit-cache-policy", "JIT_CACHE_POLICY", "memory", policy, "'memory' or 'none'", " ('disk' is accepted too)"),
@@ -193,6 +195,8 @@ def run(a: argparse.Namespace) -> int:
     if not files:
         print("wasmjit: error: no design given", file=sys.stderr)
         return 2
+    if options.trace_drivers and not options.vcd and not options.fst and a.record is None:
+        print("[wasmjit] Warning: --trace-drivers says who drove the signals of a waveform: it needs --vcd or --fst", file=sys.stderr)
     thresholds = gc.get_threshold()
     gc.set_threshold(*COLLECT_RARELY)
     gc.disable()  # until the run begins: what the set-up makes stays

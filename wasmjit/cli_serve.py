@@ -19,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Serve until Ctrl-C; 2 when the address cannot be used."""
-    from wasmjit.sched.recording import runs_directory
+    from wasmjit.report.record import runs_directory
 
     try:
         # The server is a package of its own; the simulator works without it.

@@ -72,6 +72,7 @@ def router(ctx: Context) -> APIRouter:
         """Delete a run and all its files."""
         ctx.store.delete(run_id)
         ctx.waves.forget(run_id)
+        ctx.drivers.forget(run_id)
         ctx.hub.publish({"event": "deleted", "id": run_id})
         return json_response({"ok": True, "deleted": run_id})
 

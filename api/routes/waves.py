@@ -9,7 +9,6 @@ from starlette.responses import Response
 from wasmjit_api import models
 from wasmjit_api.context import Context, Limit, Offset, RunId, SignalId, Time
 from wasmjit_api.errors import ApiError, documented, json_response
-from wasmjit_api.store import read_json
 from wasmjit_api.waves.build import WaveFileError, canonical_bits
 from wasmjit_api.waves.diff import match_signals, paths_of
 from wasmjit_api.waves.index import WaveIndex
@@ -48,20 +47,6 @@ def canonical_value(text: str) -> str | None:
     except (ValueError, WaveFileError):
         return None
     return text.strip()
-
-
-def drivers_of(ctx: Context, run_id: str, signal: str) -> list[str]:
-    """Drivers of a signal as the report names them: of the signal itself, of the array it is an element of, or of one it is joined to (a port and its net)."""
-    paths = [signal]
-    if ctx.waves.state(run_id)["state"] == "ready":
-        paths += ctx.waves.open(run_id).aliases(signal)
-    for path in paths:
-        while path:
-            names = ctx.store.drivers(run_id, path)
-            if names:
-                return names
-            path = path[: path.rindex("[")] if path.endswith("]") and "[" in path else ""
-    return []
 
 
 def router(ctx: Context) -> APIRouter:
@@ -160,28 +145,7 @@ def router(ctx: Context) -> APIRouter:
 
     @api.get("/runs/{run_id}/driver", response_model=None, responses={200: {"model": models.Driver}, **documented(404)})
     def driver(run_id: RunId, signal: Annotated[str, Query(min_length=1, max_length=2000, description="hierarchical name")], t: Time) -> Response:
-        """The processes that drive a signal, the last one to drive it first where that is known, each with its tier at a time."""
-        run = ctx.store.run(run_id)
-        names, source = drivers_of(ctx, run_id, signal), "report"
-        verdict_path = ctx.store.file(run_id, "verdict.json")
-        verdict = read_json(verdict_path) if verdict_path is not None else None
-        for row in (verdict.get("differences") or [] if isinstance(verdict, dict) else []):
-            if isinstance(row, dict) and row.get("signal") == signal and row.get("time_fs") == t:
-                last = row.get("driver") or row.get("process") or row.get("last_driver")
-                if isinstance(last, str):
-                    names, source = [last, *(n for n in names if n != last)], "verdict"
-        processes = {p["name"]: p for p in ctx.store.processes(run_id)}
-        code = ctx.code.bodies(run_id)
-        drivers = []
-        for name in names:
-            process = processes.get(name)
-            if process is None:
-                # Continuous logic or registers: compiled before time 0 if at all, and never left.
-                tier = "compile" if name in code else "interpret" if run["mode"] == "interpret" else None
-                drivers.append({"process": name, "process_id": None, "definition": name, "kind": "logic", "tier": tier, "since_fs": 0, "deopt": None})
-                continue
-            at = ctx.store.tier_at(run_id, process["process_id"], t)
-            drivers.append({"process": name, "process_id": process["process_id"], "definition": process["definition"], "kind": "process", **at})
-        return json_response({"ok": True, "signal": signal, "drivers": drivers, "source": source})
+        """What drove a signal last before a time, with its tier at that moment; then what else drives it."""
+        return json_response({"ok": True, "signal": signal, **ctx.drivers.of(run_id, signal, t)})
 
     return api

@@ -62,14 +62,24 @@ class WaveIndex:
         for name, _kind, _width, signal, scope, *_range in self.meta["vars"]:
             yield ((*names[scope], name) if scope >= 0 else (name,)), signal
 
+    def number(self, path: str) -> int | None:
+        """Number of the signal with a hierarchical name (dots between the parts)."""
+        if self._names is None:
+            names: dict[str, int] = {}
+            for words, signal in self.paths():
+                names.setdefault(".".join(words), signal)
+            self._names = names
+        return self._names.get(path)
+
     def aliases(self, path: str) -> list[str]:
         """Other names of the signal with this name, as the dump declares them."""
-        if self._names is None:
-            self._names = {}
-            for words, signal in self.paths():
-                self._names.setdefault(".".join(words), signal)
-        number = self._names.get(path)
-        return [other for other, signal in self._names.items() if signal == number and other != path] if number is not None else []
+        number = self.number(path)
+        return [other for other, signal in (self._names or {}).items() if signal == number and other != path] if number is not None else []
+
+    def last_change(self, signal: int, time: int) -> int | None:
+        """Time of the last change not after `time`, None if there is none."""
+        position = self._locate(signal, time)
+        return self.times[position] if position >= self.signals[signal][0] else None
 
     def text(self, ref: int) -> str:
         """The value numbered `ref`, canonical (see `build`); strings begin with a quotation mark."""

@@ -99,3 +99,9 @@ def test_the_second_run_from_the_disk_cache_compiles_nothing(tmp_path: Path) -> 
         counts.append((got["jit"]["jit_compiles_total"], sum(e["kind"] == "cache_hit" for e in got["timeline"])))
     assert counts == [(1, 0), (0, 1)]
     assert (tmp_path / "cache" / "wasmjit").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_coverage_file_is_written_also_when_nothing_else_was_asked_for(tmp_path: Path) -> None:
+    done = wasmjit("run", DESIGN, f"--coverage={tmp_path / 'coverage.json'}")
+    assert done.returncode == 0, done.stderr
+    assert "covergroups" in json.loads((tmp_path / "coverage.json").read_text())

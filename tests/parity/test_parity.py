@@ -13,6 +13,7 @@ import pytest
 from wasmjit.parity import ParityJob, compare_runs, normalise_messages, run_parity
 from wasmjit.parity.child import KILLED, run_child
 from wasmjit.parity.compare import MODES
+from wasmjit.report.record import RecordedRun, pair_up
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -110,7 +111,7 @@ def test_a_bundle_holds_both_runs_and_the_verdict(tmp_path: Path) -> None:
     data = json.loads((tmp_path / "verdict.json").read_text())
     assert data["equal"] is True
     for mode in MODES:
-        assert {p.name for p in (tmp_path / mode).iterdir()} == {"stdout", "stderr", "report.json", "waves.vcd", "coverage.json"}
+        assert {p.name for p in (tmp_path / mode).iterdir()} == {"stdout", "stderr", "report.json", "waves.vcd", "coverage.json", "drivers.bin"}
         assert json.loads((tmp_path / mode / "report.json").read_text())["mode"] == mode
 
 
@@ -128,3 +129,41 @@ def test_a_child_that_does_not_end_is_killed(tmp_path: Path) -> None:
     done = run_child([sys.executable, "-c", "import threading; threading.Event().wait()"], tmp_path / "o", tmp_path / "e", timeout=0.5)
     assert done.timed_out
     assert done.exit_code == KILLED
+
+
+def test_recorded_parity_runs_are_a_pair_with_their_verdict(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "wasmjit", "parity", str(EXAMPLES / "bus.mlir"), "-o", str(tmp_path / "bundle"), "--record", str(tmp_path / "runs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = {meta["mode"]: meta for meta in (json.loads(path.read_text()) for path in (tmp_path / "runs").glob("*/run.json"))}
+    assert set(runs) == set(MODES)
+    for mode, other in zip(MODES, reversed(MODES), strict=True):
+        assert (runs[mode]["kind"], runs[mode]["pair"], runs[mode]["verdict"]) == ("parity", runs[other]["id"], "pass")
+        folder = tmp_path / "runs" / runs[mode]["id"]
+        assert json.loads((folder / "verdict.json").read_text())["equal"] is True
+        for name in ("waves.vcd", "drivers.bin"):
+            assert (folder / name).read_bytes() == (tmp_path / "bundle" / mode / name).read_bytes()
+
+
+def test_recorded_runs_that_differ_say_so(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "wasmjit", "parity", str(EXAMPLES / "bus.mlir"), "-o", str(tmp_path / "bundle"), "--record", str(tmp_path / "runs")]
+    assert subprocess.run(command, capture_output=True, check=False, cwd=ROOT).returncode == 0
+    runs = sorted((RecordedRun(tmp_path / "runs", path.parent.name) for path in (tmp_path / "runs").glob("*/run.json")), key=lambda run: "compile" in run.run_id)
+    vcd = tmp_path / "bundle" / "compile" / "waves.vcd"
+    text = vcd.read_text()
+    code = next(line.split()[3] for line in text.splitlines() if line.startswith("$var") and line.split()[4] == "bus")
+    assert text.count(f"b10111001 {code}\n") == 1  # the value of the bus at 2 ns, when only the right one talks
+    vcd.unlink()  # a link to the file of the recorded run
+    vcd.write_text(text.replace(f"b10111001 {code}\n", f"b10111011 {code}\n"))
+    verdict = compare_runs("bus", tmp_path / "bundle", same("bus"))
+    rows = [row for row in verdict.differences if row["signal"] == "tb.bus"]
+    assert [(row["time_fs"], row["driver"], row["a"], row["b"]) for row in rows] == [(2_000_000, "talker.logic0", "10111001", "10111011")]
+    pair_up(runs, verdict.as_json(), verdict.equal)
+    for run in runs:
+        assert json.loads((run.directory / "run.json").read_text())["verdict"] == "different"
+
+
+def test_a_design_that_cannot_be_read_is_no_recorded_pair(tmp_path: Path) -> None:
+    (tmp_path / "bad.mlir").write_text("hw.module @t(")
+    verdict = run_parity(ParityJob(str(tmp_path / "bad.mlir"), tmp_path / "bundle", record=tmp_path / "runs"))
+    assert verdict.runs["compile"]["exit_code"] == 2 and not list((tmp_path / "runs").glob("*"))

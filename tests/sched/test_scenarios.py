@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
 from world import NEVER, World, both, cb
+
+from wasmjit.sched.descriptors import P_BODY
 
 Gen = Generator[int | None, None, None]
 
@@ -601,6 +603,74 @@ def test_traced_nets_give_one_sample_per_time_step_through_a_small_ring() -> Non
 
     w = both(scenario)
     assert w.samples == [s for i in range(5) for s in ((0, 5 * i, i + 101), (1, 5 * i, i + 1 << 100))]
+
+
+def test_a_sample_names_who_changed_the_net_last_in_its_step() -> None:
+    def scenario(w: World) -> None:
+        shared, own = w.net(4, traced=True), w.net(4, traced=True)
+
+        def talker(first: int, value: int) -> Callable[[], Gen]:
+            def body() -> Gen:
+                w.after(first)
+                yield
+                for i in range(3):
+                    w.drive(shared, value + i)
+                    w.after(10)
+                    yield
+
+            return body
+
+        def third() -> Gen:
+            w.drive(own, 1)
+            w.after(5)
+            yield
+            w.drive(own, 2)
+            w.drive(shared, 99)
+            w.after(100)
+            yield
+
+        for body in (talker(1, 10), talker(5, 20), third):
+            w.process(body)
+        w.run()
+        w.log.append([(net, fs, who) for (net, fs, _), who in zip(w.samples, w.sample_drivers, strict=True)])
+
+    (found,) = both(scenario).log
+    # At 5 the second and the third process drive the net; the third comes last.
+    assert [(fs, who) for net, fs, who in found if net == 0 and fs] == [(1, 0), (5, 2), (11, 0), (15, 1), (21, 0), (25, 1)]
+    assert [(fs, who) for net, fs, who in found if net == 1] == [(0, 2), (5, 2)]
+
+
+def test_drives_of_ended_processes_keep_their_name_when_the_id_is_used_again() -> None:
+    def scenario(w: World) -> None:
+        n = w.net(4, traced=True)
+        ids: list[int] = []
+
+        def one(value: int, fs: int) -> Callable[[], Gen]:
+            def body() -> Gen:
+                w.drive(n, value, fs)
+                return
+                yield
+
+            return body
+
+        def parent() -> Gen:
+            # Three drives are pending when their process has ended: the next epsilon, the next delta, 7 fs later. Each time the id goes to the next process.
+            for number, (value, fs) in enumerate(((1, 0), (2, 7), (3, 9), (4, 0))):
+                ids.append(w.spawn(one(value, fs)))
+                w.view.set_u32(w.view.proc_addr(ids[-1]) + P_BODY, 100 + number)
+                w.after(0, 1)
+                yield
+
+        w.process(parent)
+        w.build()
+        w.view.set_u32(cb.CB_DRIVERS, 1)
+        w.run()
+        w.log.append(ids)
+        w.log.append([(fs, value, who) for (_, fs, value), who in zip(w.samples, w.sample_drivers, strict=True)])
+
+    ids, found = both(scenario).log
+    assert len(set(ids)) == 1
+    assert found == [(0, 4, cb.DYNAMIC_DRIVER | 103), (7, 2, cb.DYNAMIC_DRIVER | 101), (9, 3, cb.DYNAMIC_DRIVER | 102)]
 
 
 def test_a_full_ring_that_nobody_drains_ends_the_slice_and_no_sample_is_lost() -> None:

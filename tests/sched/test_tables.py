@@ -110,8 +110,8 @@ def test_code_of_processes_and_regions_can_be_swapped_and_tiers_are_counted() ->
 
 
 def test_records_are_padded_to_eight_bytes() -> None:
-    block = b"\x01\0\0\0\x03\0\0\0" + (77).to_bytes(8, "little") + b"abc\0\0\0\0\0" + b"\x02\0\0\0\x08\0\0\0" + bytes(8) + b"ABCDEFGH"
-    assert list(records(block)) == [(1, 77, b"abc"), (2, 0, b"ABCDEFGH")]
+    block = b"\x01\0\0\0\x03\0\0\0" + (77).to_bytes(8, "little") + (9).to_bytes(8, "little") + b"abc\0\0\0\0\0" + b"\x02\0\0\0\x08\0\0\0" + bytes(16) + b"ABCDEFGH"
+    assert list(records(block)) == [(1, 77, 9, b"abc"), (2, 0, 0, b"ABCDEFGH")]
 
 
 def test_control_block_fields_do_not_overlap() -> None:

@@ -63,6 +63,7 @@ class World:
         self.gens: dict[int, Generator[int | None, None, None]] = {}
         self.log: list[Any] = []
         self.samples: list[tuple[int, int, int]] = []
+        self.sample_drivers: list[int] = []
         self.sizes: list[int] = []
         self.built = False
         self.pid = cb.NONE
@@ -138,7 +139,9 @@ class World:
 
     def _drain(self) -> None:
         if self.on_drain:
-            self.samples.extend((net, fs, int.from_bytes(v, "little")) for net, fs, v in records(self.view.drain()))
+            block = list(records(self.view.drain()))
+            self.samples.extend((net, fs, int.from_bytes(v, "little")) for net, fs, _, v in block)
+            self.sample_drivers.extend(driver for _, _, driver, _ in block)
 
     def _proc(self, ctx: int, frame: int) -> int:
         self.pid = pid = self.u32(frame + 4)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wasmjit.data import dataclass
@@ -29,11 +29,11 @@ def wasmjit_command(*args: str) -> list[str]:
     return [sys.executable, "-m", "wasmjit", *args]
 
 
-def run_child(command: Sequence[str], stdout: Path, stderr: Path, timeout: float = 0.0, cwd: Path | None = None) -> ChildResult:
-    """Run a command to its end; its output goes to files. timeout in seconds (0: none); then its whole process group is killed."""
+def run_child(command: Sequence[str], stdout: Path, stderr: Path, timeout: float = 0.0, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> ChildResult:
+    """Run a command to its end; its output goes to files. env: further environment variables. timeout in seconds (0: none); then its whole process group is killed."""
     began = time.monotonic()
     with stdout.open("wb") as out, stderr.open("wb") as err:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, start_new_session=True)
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env={**os.environ, **env} if env else None, start_new_session=True)
         try:
             code = child.wait(timeout or None)
             late = False

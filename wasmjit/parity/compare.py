@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
 from wasmjit.data import dataclass, field
-from wasmjit.waves.compare import compare
+from wasmjit.report.drivers import DriverFile, enclosing
+from wasmjit.waves.compare import compare, normalise_name
+from wasmjit.waves.data import Signal, WaveData
 from wasmjit.waves.model import WaveError
 from wasmjit.waves.read import open_wave
 
@@ -36,12 +39,12 @@ class Verdict:
     def equal(self) -> bool:
         return self.total == 0
 
-    def add(self, kind: str, a: Any, b: Any, *, time_fs: int | None = None, until_fs: int | None = None, signal: str = "", driver: str = "", detail: str = "") -> None:
+    def add(self, kind: str, a: Any, b: Any, *, time_fs: int | None = None, until_fs: int | None = None, signal: str = "", driver: str = "", drivers: tuple[str, ...] | None = None, detail: str = "") -> None:
+        """Count a difference. driver: who drove the signal last (in compile mode, if the modes disagree: then `drivers` has both)."""
         self.total += 1
         if len(self.differences) < MAX_LISTED:
-            self.differences.append(
-                {"kind": kind, "time_fs": time_fs, "until_fs": until_fs, "signal": signal, "a": a, "b": b, "driver": driver, "detail": detail}
-            )
+            row = {"kind": kind, "time_fs": time_fs, "until_fs": until_fs, "signal": signal, "a": a, "b": b, "driver": driver, "detail": detail}
+            self.differences.append(row | ({"drivers": list(drivers)} if drivers else {}))
 
     def as_json(self) -> dict[str, Any]:
         """a is interpret, b is compile."""
@@ -106,7 +109,7 @@ def compare_runs(design: str, folder: Path, codes: dict[str, int]) -> Verdict:
         _coverage(v, ra.get("coverage") or {}, rb.get("coverage") or {})
     for mode in MODES:
         (folder / mode / "coverage.json").write_text(json.dumps(reports[mode].get("coverage"), indent=2) + "\n", encoding="utf-8")
-    _waves(v, a / "waves.vcd", b / "waves.vcd", rb.get("drivers") or ra.get("drivers") or {})
+    _waves(v, a / "waves.vcd", b / "waves.vcd", (_history(a), _history(b)), rb.get("drivers") or ra.get("drivers") or {})
     return v
 
 
@@ -120,6 +123,12 @@ def _json(path: Path) -> dict[str, Any]:
         return {}
     data = json.loads(path.read_text(encoding="utf-8"))
     return data if isinstance(data, dict) else {}
+
+
+def _history(folder: Path) -> DriverFile | None:
+    """Who drove what in a run; None when it was killed before it could write that."""
+    path = folder / "drivers.bin"
+    return DriverFile(path) if path.exists() else None
 
 
 def _lines(v: Verdict, kind: str, where: str, a: list[str], b: list[str]) -> None:
@@ -136,7 +145,7 @@ def _coverage(v: Verdict, a: dict[str, Any], b: dict[str, Any]) -> None:
             v.add("coverage", a.get(key), b.get(key), detail=key)
 
 
-def _waves(v: Verdict, a: Path, b: Path, drivers: dict[str, list[str]]) -> None:
+def _waves(v: Verdict, a: Path, b: Path, histories: tuple[DriverFile | None, DriverFile | None], reported: dict[str, list[str]]) -> None:
     if a.exists() != b.exists():
         v.add("value change", a.exists(), b.exists(), detail="only one run left a waveform")
         return
@@ -157,9 +166,36 @@ def _waves(v: Verdict, a: Path, b: Path, drivers: dict[str, list[str]]) -> None:
         v.add("value change", None, None, detail=f"unreadable waveform: {e}")
         return
     v.signals_compared, v.value_changes_compared = len(wa.signals), wa.change_count
+    last = _LastDriver(wa, histories[0]), _LastDriver(wb, histories[1])
     for d in compare(wa, wb, max_per_signal=MAX_PER_SIGNAL):
         row = d.as_json()
-        driver = ", ".join(drivers.get(d.signal, ()))
+        who = tuple(one.before(d.signal, d.time_fs) if d.time_fs is not None else "" for one in last)
+        driver = who[1] or who[0] or ", ".join(reported.get(d.signal, ()))
         v.add(
-            "value change", row["a_value"], row["b_value"], time_fs=d.time_fs, until_fs=d.until_fs, signal=d.signal, driver=driver, detail="" if d.kind == "value" else d.kind
+            "value change", row["a_value"], row["b_value"], time_fs=d.time_fs, until_fs=d.until_fs, signal=d.signal, driver=driver, drivers=who if who[0] != who[1] else None, detail="" if d.kind == "value" else d.kind
         )
+
+
+class _LastDriver:
+    """The driver of the last change of a signal in one run."""
+
+    def __init__(self, wave: WaveData, history: DriverFile | None) -> None:
+        self.wave, self.history = wave, history
+        self._rows: dict[str, Signal] = {}
+
+    def before(self, signal: str, time_fs: int) -> str:
+        """The last process or logic to change a signal not after a time; empty when nothing is known."""
+        if self.history is None:
+            return ""
+        if not self._rows:
+            self._rows = {normalise_name(row.name): row for row in self.wave.signals}
+        row = self._rows.get(signal)
+        if row is None:
+            return ""
+        times = self.wave.times[row.index]
+        at = bisect_right(times, time_fs)
+        for name in enclosing(row.name):
+            driven = self.history.at(name, times[at - 1] if at else time_fs)
+            if driven is not None:
+                return driven.name
+        return ""

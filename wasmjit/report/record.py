@@ -6,6 +6,7 @@
     progress.json   the same counters while the run goes on; replaced in place, at most a few times a second
     report.json     the JSON report (`--jit-report`) with its further keys: processes, deopts, timeline, drivers
     waves.vcd|fst   value changes, if the run dumped any
+    drivers.bin     which process or logic changed each signal, at any time (`wasmjit.report.drivers`)
     stdout.txt      what the design printed, byte for byte
     stdout.idx      16 bytes per write, little endian: u64 byte offset, u64 simulation time in fs
     design.mlir     the design as it was read
@@ -34,7 +35,7 @@ from typing import Any, Self
 
 from wasmjit.report.telemetry import CodeModule
 
-__all__ = ["RUN_FIELDS", "CodeModule", "RunRecorder", "safe_name", "tier_mix_of"]
+__all__ = ["RUN_FIELDS", "CodeModule", "RecordedRun", "RunRecorder", "new_run_id", "pair_up", "runs_directory", "safe_name", "tier_mix_of"]
 
 SCHEMA_VERSION = 1
 
@@ -77,6 +78,47 @@ def commit_of(directory: Path) -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
+def runs_directory(name: str = "") -> Path:
+    """Where runs are recorded: as named, else $WASMJIT_RUNS, else ./runs."""
+    return Path(name or os.environ.get("WASMJIT_RUNS") or "runs")
+
+
+def new_run_id(design: str, mode: str, moment: datetime | None = None) -> str:
+    """A name for a run that begins now: date and time, design, mode, four random digits."""
+    return f"{moment or datetime.now(UTC):%Y%m%d-%H%M%S}-{safe_name(Path(design).stem, 40)}-{mode}-{uuid.uuid4().hex[:4]}"
+
+
+class RecordedRun:
+    """A run that another process records, or has recorded. Its directory may be missing: the design could not be read."""
+
+    def __init__(self, runs_dir: Path, run_id: str) -> None:
+        self.run_id = run_id
+        self.directory = runs_dir / run_id
+
+    def share(self, name: str, folder: Path) -> None:
+        """Have a file of the run in another folder too, if the run has it: a link where the file system allows it. Raises OSError."""
+        source = self.directory / name
+        if not source.is_file():
+            return
+        try:
+            os.link(source, folder / name)
+        except OSError:
+            shutil.copyfile(source, folder / name)
+
+
+def pair_up(runs: Sequence[RecordedRun], verdict: Mapping[str, Any], equal: bool) -> None:
+    """Mark two finished runs as those of one parity run, with what the comparison found. Raises OSError."""
+    known = [run for run in runs if (run.directory / "run.json").is_file()]
+    for run in known:
+        path = run.directory / "run.json"
+        meta = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        meta["pair"] = next((other.run_id for other in known if other is not run), None)
+        if not equal:
+            meta["verdict"] = "different"
+        write_json(run.directory / "verdict.json", dict(verdict))
+        write_json(path, meta)
+
+
 class RunRecorder:
     """Writes one run directory. Raises OSError when the directory cannot be written.
 
@@ -105,12 +147,11 @@ class RunRecorder:
         created: datetime | None = None,
     ) -> None:
         moment = created or datetime.now(UTC)
-        stem = safe_name(Path(design).stem, 40)
-        self.run_id = run_id or f"{moment:%Y%m%d-%H%M%S}-{stem}-{mode}-{uuid.uuid4().hex[:4]}"
+        self.run_id = run_id or new_run_id(design, mode, moment)
         self.directory = runs_dir / self.run_id
         self.directory.mkdir(parents=True)
         self.meta: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION, "id": self.run_id, "kind": kind, "design": stem, "design_path": design, "top": list(top), "mode": mode,
+            "schema_version": SCHEMA_VERSION, "id": self.run_id, "kind": kind, "design": safe_name(Path(design).stem, 40), "design_path": design, "top": list(top), "mode": mode,
             "status": "running", "verdict": "running", "exit_code": None, "created": moment.isoformat(timespec="seconds"), "finished": None,
             "final_time_fs": 0, "run_wall_ms": 0.0, "total_wall_ms": 0.0, "compiles_total": 0, "deopts_total": 0, "tier_mix": {}, "coverage": None,
             "commit": commit, "argv": list(argv), "pid": os.getpid(), "waves": None, "pair": pair, "message": None,

@@ -158,6 +158,7 @@ CB_GC_PEAK = 1184  # u64, most bytes of objects before a collection
 CB_GC_COUNT = 1192  # u64, collections
 CB_GC_HANDLES = 1200  # during marking: number of process ids, 0 when nobody asked for a handle
 CB_GC_HELD = 1204  # non-zero: somebody asked for a process handle
+CB_DRIVERS = 1208  # (in) non-zero: a history of drivers is kept
 CB_BINS = 1280  # rows 0..31 of 16 free-list heads (2048 bytes)
 CB_SCRATCH = 3584  # 64 bytes
 CB_USER = 3712  # 384 bytes for the runtime library and the host
@@ -167,6 +168,7 @@ CB_USER_END = 4096
 NONE = 0xFFFFFFFF
 NO_NET = 0xFFFFFFFF
 REGION_DRIVER = 0x80000000
+DYNAMIC_DRIVER = 0x40000000  # | function: a dynamic process, in the history of drivers
 NEVER = 0xFFFFFFFFFFFFFFFF
 
 REASON_FINISHED = 1  # CB_FINISH was set and the slot is over

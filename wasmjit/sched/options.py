@@ -23,6 +23,8 @@ class RunOptions:
     coverage: str | None = None
     trace: list[str] = field(default_factory=list)
     trace_all: bool = False
+    trace_drivers: str | None = None
+    """With a waveform: the file that gets the history of drivers (`wasmjit.report.drivers`)."""
     hot_threshold: int = 1
     compile_budget: int = 100000
     cache_policy: str = "memory"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wasmjit.report.record import RunRecorder, commit_of
+from wasmjit.report.record import RunRecorder, commit_of, runs_directory
 from wasmjit.report.telemetry import TIERS
 from wasmjit.sched.control import CB_FS
 from wasmjit.sched.options import RunOptions
@@ -16,11 +16,6 @@ from wasmjit.sched.runtime_impl import write_fd
 
 if TYPE_CHECKING:
     from wasmjit.sched.simulation import Simulation
-
-
-def runs_directory(name: str = "") -> Path:
-    """Where runs are recorded: as named, else $WASMJIT_RUNS, else ./runs."""
-    return Path(name or os.environ.get("WASMJIT_RUNS") or "runs")
 
 
 class Recording:
@@ -72,11 +67,13 @@ def start_recording(name: str, files: list[str], options: RunOptions) -> Recordi
     directory = runs_directory(name)
     path = Path(files[0])
     record = RunRecorder(
-        directory, design=files[0], mode=options.mode, top=options.tops, argv=sys.argv, commit=commit_of(Path.cwd()), run_id=os.environ.get("WASMJIT_RUN_ID") or None
+        directory, design=files[0], mode=options.mode, top=options.tops, argv=sys.argv, commit=commit_of(Path.cwd()), run_id=os.environ.get("WASMJIT_RUN_ID") or None,
+        kind=os.environ.get("WASMJIT_RUN_KIND") or "run",
     )
     if path.is_file():
         record.copy_design(path)
     if not options.vcd and not options.fst:
         options.vcd = str(record.waves_path("vcd"))
+    options.trace_drivers = options.trace_drivers or str(record.directory / "drivers.bin")
     print(f"[wasmjit] Recording to {record.directory}", file=sys.stderr)
     return Recording(record)

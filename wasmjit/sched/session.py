@@ -205,7 +205,7 @@ def finish(sim: Simulation, watch: Watch, recorder: Recording | None, usable: bo
 def write_reports(sim: Simulation, watch: Watch, recorder: Recording | None) -> None:
     """--jit-report, --jit-timeline, --coverage, --profile and the recorded run. A file that cannot be written is an error of the run (exit status 2)."""
     options, outcome = sim.options, sim.outcome
-    if not (options.profile or options.timeline or options.report or recorder is not None):
+    if not (options.profile or options.timeline or options.report or options.coverage or options.trace_drivers or recorder is not None):
         return
     from wasmjit.report.json_report import build_report, write_report, write_text_atomically
     from wasmjit.report.perfetto import write_timeline
@@ -226,6 +226,8 @@ def write_reports(sim: Simulation, watch: Watch, recorder: Recording | None) -> 
             write_timeline(options.timeline, sim.telemetry, end_fs=outcome.final_time_fs, end_ns=round(outcome.run_wall_ms * 1e6))
         if options.report:
             write_report(options.report, build_report(report_data(sim)))
+        if sim.tracing is not None:
+            sim.tracing.write_drivers()
         if recorder is not None:
             recorder.finish(build_report(report_data(sim)))
     except (OSError, WaveError) as e:

@@ -490,6 +490,9 @@ class Simulation:
         return self.name_of(n)
 
     def name_of(self, n: int) -> str:
+        """Name of a process by id (or by function: DYNAMIC_DRIVER)."""
+        if n & cb.DYNAMIC_DRIVER:
+            return self.code.keys[n & ~cb.DYNAMIC_DRIVER]
         return self.process(n).name if n < len(self.elab.processes) else f"fork_{n + 1}"
 
     def process(self, n: int) -> Process:
@@ -551,7 +554,7 @@ class Simulation:
     def drain(self) -> None:
         """Value-change records are in the ring."""
         traces = [t for t in (self.tracing.trace if self.tracing is not None else None, self.postponed.trace) if t is not None]
-        records = drain(self, traces)
+        records = drain(self, traces, self.tracing.drivers if self.tracing is not None else None)
         if self.tracing is not None:
             self.tracing.records += records
 

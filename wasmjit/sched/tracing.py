@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wasmjit.elab.design import Instance
@@ -12,11 +13,12 @@ from wasmjit.sched import control as cb
 from wasmjit.sem.lower.refs import NetRef, Own, Slot
 
 if TYPE_CHECKING:
+    from wasmjit.report.drivers import DriverHistory
     from wasmjit.sched.simulation import Simulation
     from wasmjit.waves.images import Shape
     from wasmjit.waves.trace import SignalTrace
 
-HEADER = 16
+HEADER = 24
 
 
 class Tracing:
@@ -28,9 +30,14 @@ class Tracing:
         self.sim = sim
         self.trace = SignalTrace()
         self.paths: list[str] = [p for p in (sim.options.vcd, sim.options.fst) if p]
-        self.names: dict[int, str] = {}
+        self.names: dict[int, list[str]] = {}
         self.open = False
         self.records = 0
+        self.drivers: DriverHistory | None = None
+        if sim.options.trace_drivers:
+            from wasmjit.report.drivers import DriverHistory
+
+            self.drivers = DriverHistory(cb.NONE)
 
     def start(self) -> None:
         """Declare everything, open the files, tell the kernel what to trace. Raises OSError when a file cannot be made."""
@@ -46,6 +53,7 @@ class Tracing:
         writers = [create_writer(p) for p in self.paths]
         self.trace.start(*writers)
         self.open = True
+        self.sim.view.set_u32(cb.CB_DRIVERS, self.drivers is not None)
         trace_net = self.sim.kernel.call["k_trace_net"]
         for net in self.trace.nets:
             trace_net(net, 1)
@@ -61,12 +69,34 @@ class Tracing:
         for p in self.paths:
             self.sim.say(f"Wrote waveform to {p}")
 
+    def write_drivers(self) -> None:
+        """Write the history of drivers, if one was asked for. Raises OSError."""
+        if self.drivers is not None and self.sim.options.trace_drivers:
+            self.drivers.write(Path(self.sim.options.trace_drivers), self.names, self.driver)
 
-def declare(sim: Simulation, trace: SignalTrace, wanted: Callable[[str, str], bool], unnamed: bool) -> dict[int, str]:
-    """Add every signal that `wanted(path, name)` to a trace; the path of each net."""
+    def driver(self, who: int) -> dict[str, Any]:
+        """What the history of drivers says of a driver as samples name it."""
+        elab = self.sim.elab
+        if who == cb.NONE:
+            return {"process_id": None, "name": None, "definition": None, "instance": None}
+        if who & cb.REGION_DRIVER:
+            k = who & ~cb.REGION_DRIVER
+            if k >= len(elab.regions):
+                return {"process_id": None, "name": "logic", "definition": "logic", "instance": ""}
+            name = elab.regions[k].region.name
+            return {"process_id": None, "name": name, "definition": name, "instance": elab.regions[k].instance.path}
+        if who & cb.DYNAMIC_DRIVER:
+            name = self.sim.name_of(who)
+            return {"process_id": 0, "name": name, "definition": name, "instance": ""}
+        process = elab.processes[who]
+        return {"process_id": who + 1, "name": process.name, "definition": process.body.key, "instance": process.instance.path}
+
+
+def declare(sim: Simulation, trace: SignalTrace, wanted: Callable[[str, str], bool], unnamed: bool) -> dict[int, list[str]]:
+    """Add every signal that `wanted(path, name)` to a trace; the paths of each net."""
     from wasmjit.waves.shapes import shape_of
 
-    names: dict[int, str] = {}
+    names: dict[int, list[str]] = {}
     for inst in sim.elab.instances:
         scope = tuple(inst.path.split("."))
         trace.add_scope(scope, "module")
@@ -86,12 +116,12 @@ def declare(sim: Simulation, trace: SignalTrace, wanted: Callable[[str, str], bo
                 trace.add(net, scope, name, shape, kind, bounds(inst, name))
             except ValueError:
                 continue  # a port seen as another type than its signal: the signal itself is recorded
-            names.setdefault(net, path)
+            names.setdefault(net, []).append(path)
     return names
 
 
-def drain(sim: Simulation, traces: list[SignalTrace]) -> int:
-    """Take the records out of the ring and give them to the traces; how many."""
+def drain(sim: Simulation, traces: list[SignalTrace], drivers: DriverHistory | None = None) -> int:
+    """Take the records out of the ring and give them to the traces; how many. `drivers`: notes who made the changes."""
     base, end = sim.view.u32(cb.CB_RING_BASE), sim.view.u32(cb.CB_RING_CUR)
     data = bytes(sim.memory.u8[base:end])
     sim.view.set_u32(cb.CB_RING_CUR, base)
@@ -113,6 +143,10 @@ def drain(sim: Simulation, traces: list[SignalTrace]) -> int:
                 batch = []
             now = fs
         batch.append((net, data[pos + HEADER : pos + HEADER + size]))
+        if drivers is not None:
+            who = word[(pos >> 2) + 4]
+            if drivers.last.get(net, cb.NONE) != who:
+                drivers.note(net, fs, who)
         pos += HEADER + ((size + 7) & ~7)
         records += 1
     if batch:

@@ -192,10 +192,10 @@ class KernelView:
         return bytes(self.memory.u8[base:cur])
 
 
-def records(block: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """(net, fs, value bytes) of each record of a block from `KernelView.drain`."""
+def records(block: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+    """(net, fs, driver, value bytes) of each record of a block from `KernelView.drain`."""
     at = 0
     while at < len(block):
         net, n = int.from_bytes(block[at : at + 4], "little"), int.from_bytes(block[at + 4 : at + 8], "little")
-        yield net, int.from_bytes(block[at + 8 : at + 16], "little"), block[at + 16 : at + 16 + n]
-        at += 16 + (n + 7 & -8)
+        yield net, int.from_bytes(block[at + 8 : at + 16], "little"), int.from_bytes(block[at + 16 : at + 20], "little"), block[at + 24 : at + 24 + n]
+        at += 24 + (n + 7 & -8)

@@ -13,6 +13,7 @@ from wasmjit.sched.control import (
     CB_CUR,
     CB_CUR_CTX,
     CB_CUR_ID,
+    CB_DRIVERS,
     CB_DYN_DIR,
     CB_DYN_DIR_CAP,
     CB_EMERGENCY,
@@ -90,6 +91,7 @@ from wasmjit.sched.descriptors import (
     ST_WAITING,
 )
 from wasmjit.sched.intrinsics import export, host_import, i32, inline, ld32, ld64, memset, st32, st64, unreachable
+from wasmjit.sched.kernel.drivers import new_owner
 from wasmjit.sched.kernel.heap import k_alloc0, k_fault, k_free, k_limit, k_realloc
 from wasmjit.sched.kernel.objects import keep_out_of_roots
 from wasmjit.sched.kernel.queues import disarm, join_release, k_waitq_wake_all, leave_join, ready_push, wake, wake_proc
@@ -198,6 +200,8 @@ def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
             unreachable()
         p = ld32(CB_PROC_FREE)
     st32(CB_PROC_FREE, ld32(p + P_NEXT))
+    if ld32(CB_DRIVERS) and ld64(p + P_ACT):
+        new_owner(p)
     c = ld32(p + P_COLD)
     zero_cold(c)
     parent = ld32(CB_CUR)

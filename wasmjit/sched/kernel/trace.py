@@ -1,6 +1,7 @@
 """The value-change ring: one sample per traced net and time step, written when the step is over.
 
-Record: {u32 net, u32 bytes, u64 fs, payload padded with zeros to 8 bytes}. The ring is a linear buffer [CB_RING_BASE, CB_RING_END): the host takes everything
+Record: {u32 net, u32 bytes, u64 fs, u32 driver, u32 0, payload padded with zeros to 8 bytes}; driver: whoever changed the net last
+(`kernel/drivers.py`). The ring is a linear buffer [CB_RING_BASE, CB_RING_END): the host takes everything
 up to CB_RING_CUR and sets that back to the base.
 """
 
@@ -16,10 +17,11 @@ from wasmjit.sched.control import (
     CB_RING_CUR,
     CB_RING_END,
 )
-from wasmjit.sched.descriptors import N_ADDR, N_BYTES, N_FLAGS, N_SIZE, NF_CHANGED, NF_TRACED, NF_WATCHED
+from wasmjit.sched.descriptors import N_ADDR, N_BYTES, N_DRIVER, N_FLAGS, N_SIZE, NF_CHANGED, NF_TRACED, NF_WATCHED
 from wasmjit.sched.intrinsics import export, host_import, i32, ld32, ld64, memcpy, st32, st64, u32
+from wasmjit.sched.kernel.drivers import lasting_name
 
-SAMPLE_HEADER = 16
+SAMPLE_HEADER = 24
 
 
 @host_import
@@ -41,6 +43,7 @@ def sample(net: i32) -> i32:
     st32(r, net)
     st32(r + 4, n)
     st64(r + 8, ld64(CB_FS))
+    st64(r + 16, lasting_name(ld32(na + N_DRIVER)))
     st64(r + need - 8, 0)
     memcpy(r + SAMPLE_HEADER, ld32(na + N_ADDR), n)
     st32(CB_RING_CUR, r + need)

@@ -10,7 +10,8 @@ import { RADICES, format } from './values.js';
 import { waveDrom } from './wavedrom.js';
 import { RowArea } from './rows.js';
 import { SignalTree } from './tree.js';
-import { link, parse, setQuery } from '../router.js';
+import { setQuery } from '../router.js';
+import { Driver } from './driver.js';
 
 /** Puts the view into the address, so that a link or a reload shows the same. */
 function useAddress(controller) {
@@ -207,24 +208,6 @@ export function WaveView({ controller, title, sidePanel, reload = () => location
 }
 
 const SideTab = ({ name, now, set }) => html`<button class=${now === name ? 'on' : ''} data-testid="side-${name}" onClick=${() => set(name)}>${name[0].toUpperCase()}${name.slice(1)}</button>`;
-
-/** Who drives the selected signal, and in which tier that process was at the cursor. */
-function Driver({ controller, row }) {
-  const [drivers, setDrivers] = useState(null);
-  const run = controller.runs[controller.runs.length - 1];
-  const t = controller.model.cursor;
-  const ask = useRef(debounce((path, time, show) => {
-    get(`${runPath(run)}/driver`, { signal: path, t: Math.round(time) }).then(show, () => show(null));
-  }, 120)).current;
-  useEffect(() => { if (row && t !== null) ask(row.path, t, setDrivers); else setDrivers(null); }, [row?.path, t]);
-  if (!drivers?.drivers.length) return null;
-  const [first, ...more] = drivers.drivers;
-  const where = (({ t0, t1, c }) => ({ t0, t1, c }))(parse().query);
-  return html`<span class="driver" data-testid="driver">${drivers.source === 'verdict' ? 'last driven by' : 'driven by'} ${first.kind === 'logic' ? html`<b>${first.process}</b> (logic)`
-      : html`<a href=${link(['run', run, 'deopts'], { p: first.process_id, ...where })}>${first.process}</a>`}
-    ${first.tier && html` <span class="legend"><span><i style=${{ background: `var(--tier-${first.tier})` }}></i>${first.tier}</span></span>`}
-    ${first.deopt !== null && first.deopt !== undefined && html` <a href=${link(['run', run, 'deopts'], { d: first.deopt })}>deopt ${first.deopt} here</a>`}${more.length ? ` and ${more.length} more` : ''}</span>`;
-}
 
 function FindValue({ controller, close }) {
   const row = controller.model.current();
