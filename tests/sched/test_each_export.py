@@ -386,6 +386,7 @@ CALLS: dict[str, Make] = {
     "k_detach": lambda c: (c.pid(),),
     "k_self": lambda c: (),
     "k_kill": lambda c: (c.pid(),),
+    "k_rng": lambda c: (c.pid(),),
     "k_context": lambda c: (c.running() * 0,)[1:],
     "k_suspend": lambda c: (c.pid(),),
     "k_resume": lambda c: (c.pid(),),

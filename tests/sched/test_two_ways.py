@@ -250,5 +250,5 @@ def test_the_random_designs_reach_every_exported_function() -> None:
         chaos.run()
     elsewhere = {"k_init", "k_fault", "k_limit", "k_heap_valid", "k_block_size", "k_self", "k_force_mem", "k_trace_flush"}  # called by the others, or tested by themselves
     own = exported(m for m in MODULES if m.__name__.rpartition(".")[2] not in ("refs", "sync", "monitor", "objects", "mark", "collect"))
-    elsewhere |= {"k_commit", "k_detach", "k_region_listen", "k_contribute", "k_disable", "k_fork_name", "k_context"} & set(own)  # exercised by whole designs (test_llhd_runs.py, test_disable.py)
+    elsewhere |= {"k_commit", "k_detach", "k_region_listen", "k_contribute", "k_disable", "k_fork_name", "k_context", "k_rng"} & set(own)  # exercised by whole designs (test_llhd_runs.py, test_disable.py, test_random_stability.py)
     assert set(own) - used <= elsewhere

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wasmjit.runtime.moore.declarations import PAIRS
+from wasmjit.runtime.moore.prng import URANDOM_BOOT_SEED, ProcessRandom
 from wasmjit.runtime.moore.state import HostState
 from wasmjit.runtime.services import SimFault
 from wasmjit.sched.control import CB_CUR_CTX, CB_CUR_ID, CB_FS, CB_PAIR, NONE, REGION_DRIVER
@@ -19,12 +20,44 @@ if TYPE_CHECKING:
 OUT_LIMIT = 1 << 16
 
 
+class PlacedRandom(ProcessRandom):
+    """A generator whose state lies in guest memory."""
+
+    __slots__ = ("at", "sim")
+
+    def __init__(self, sim: Simulation, at: int) -> None:
+        self.sim = sim
+        self.at = at
+
+    @property
+    def state(self) -> int:
+        return self.sim.memory.u32[self.at >> 2]
+
+    @state.setter
+    def state(self, value: int) -> None:
+        self.sim.memory.u32[self.at >> 2] = value or URANDOM_BOOT_SEED
+
+
+class GuestGenerators:
+    """Generators of processes (in their descriptors) and of objects (behind them)."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self.sim = sim
+
+    def of_process(self, proc_id: int) -> ProcessRandom:
+        return PlacedRandom(self.sim, self.sim.kernel.call["k_rng"]((proc_id - 1) & NONE))
+
+    def of_object(self, obj: int) -> ProcessRandom | None:
+        at = self.sim.kernel.call["k_object_rng"](obj)
+        return PlacedRandom(self.sim, at) if at else None
+
+
 class RuntimeImpl:
     """Guest memory with checks, output, time, plusargs, files: what `wasmjit.runtime.services.Runtime` asks for."""
 
     def __init__(self, sim: Simulation) -> None:
         self.sim = sim
-        self.host = HostState(seed=sim.options.seed)
+        self.host = HostState(seed=sim.options.seed, generators=GuestGenerators(sim))
         self.plusargs: Sequence[str] = sim.options.plusargs
         self.time_precision = sim.time_precision
         self.allow_system = sim.options.allow_system

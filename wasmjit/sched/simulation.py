@@ -19,6 +19,7 @@ from wasmjit.runtime.cache import Cache, open_cache
 from wasmjit.runtime.engine import Engine
 from wasmjit.runtime.memory import Global, LinearMemory, Table
 from wasmjit.runtime.moore.declarations import ALLOCATING, COMPILED, PAIRS
+from wasmjit.runtime.moore.prng import root_seed
 from wasmjit.runtime.raw import WasmTrap
 from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sched import control as cb
@@ -55,6 +56,8 @@ GUEST_BASE = 1 << 28
 field is caught, and so are small integers taken for pointers. The first 16 guest bytes stay zero."""
 FOREVER = (1 << 64) - 1
 CHUNK = 1 << 40
+RANDOMIZING = ("__moore_randomize_", "__moore_class_", "__moore_randc_")
+"""Functions of the runtime library by which designs randomize objects."""
 """Activations per call of the kernel when nobody wants to look in between."""
 
 
@@ -183,6 +186,8 @@ class Simulation:
         self.view.set_u32(cb.CB_STACK_TOP, stack_top)
         self.view.set_u32(cb.CB_GC_STRESS, self.options.gc_stress)
         self.view.set_u32(cb.CB_GC_WANT, self.options.gc_stress)
+        self.view.set_u32(cb.CB_RNG_SEED, root_seed(self.options.seed & 0xFFFFFFFF, 0))
+        self.view.set_u32(cb.CB_RNG_OBJECTS, any(name.startswith(RANDOMIZING) for name in self.design.symbols))
         self.view.set_u32(cb.CB_STATIC_END, static_end & ~7)
         for addr, data in elab.images():
             self.memory.u8[addr : addr + len(data)] = data

@@ -92,7 +92,10 @@ def dist_erlang(rt: Runtime, seed: int, k: int, mean: int) -> int:
 
 
 def object_random(rt: Runtime, obj: int) -> prng.ProcessRandom:
-    """The generator of an object: seeded from the running process when it is first needed, unless `srandom` did."""
+    """The generator of an object, seeded when it was made (IEEE 1800 §18.14.2). One that is not on the heap is seeded from the running process when it is first needed."""
+    rng = rt.host.generators.of_object(obj) if rt.host.generators is not None else None
+    if rng is not None:
+        return rng
     rng = rt.host.object_random.get(obj)
     if rng is None:
         rng = rt.host.object_random[obj] = prng.ProcessRandom(rt.host.random_of_process(rt.proc_id).u32())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 
 from wasmjit.runtime.moore.prng import ProcessRandom
+from wasmjit.runtime.moore.random import object_random
 from wasmjit.runtime.services import M32, M64, Runtime, SimFault, checked_len, cstring, s32, s64, service
 
 OBJECT_HEADER = 16
@@ -24,8 +25,7 @@ def _rng(rt: Runtime) -> ProcessRandom:
     calls do not name; `__moore_randomize_basic` came before them."""
     host, proc = rt.host, rt.proc_id
     obj = host.randomizing.get(proc)
-    own = host.object_random.get(obj) if obj is not None else None
-    return own or host.random_of_process(proc)
+    return object_random(rt, obj) if obj is not None else host.random_of_process(proc)
 
 
 def _guest_pointer(rt: Runtime, value: int) -> bool:
@@ -49,9 +49,7 @@ def randomize_basic(rt: Runtime, obj: int, size: int) -> int:
     if not obj:
         return 0
     n = checked_len(size, "object size")
-    rt.host.randomizing.pop(rt.proc_id, None)
-    if obj in rt.host.object_random:
-        rt.host.randomizing[rt.proc_id] = obj
+    rt.host.randomizing[rt.proc_id] = obj
     rng = _rng(rt)
     start = OBJECT_HEADER if n > OBJECT_HEADER else min(4, n)
     if n <= start:
@@ -71,9 +69,7 @@ def randomize_masked(rt: Runtime, obj: int, drawn: bytes, cleared: bytes) -> int
     """Random bits where `drawn` has ones, zeros where `cleared` has; both are as long as the object. 1, or 0 for a null object."""
     if not obj:
         return 0
-    rt.host.randomizing.pop(rt.proc_id, None)
-    if obj in rt.host.object_random:
-        rt.host.randomizing[rt.proc_id] = obj
+    rt.host.randomizing[rt.proc_id] = obj
     n = len(drawn)
     mask = int.from_bytes(drawn, "little")
     new = int.from_bytes(_rng(rt).data(n), "little") & mask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wasmjit.data import dataclass, field
 from wasmjit.runtime.moore.prng import ProcessRandom, RandomSequence, root_seed
@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from wasmjit.runtime.moore.coverage import CoverageDatabase
     from wasmjit.runtime.moore.files import FileTable
     from wasmjit.runtime.moore.sync import Mailbox, Objection, Semaphore
+
+class Generators(Protocol):
+    """Random number generators in guest memory."""
+
+    def of_process(self, proc_id: int) -> ProcessRandom: ...
+
+    def of_object(self, obj: int) -> ProcessRandom | None:
+        """None when the object has no generator there."""
+
 
 def _coverage() -> CoverageDatabase:
     from wasmjit.runtime.moore.coverage import CoverageDatabase
@@ -37,7 +46,7 @@ class HostState:
     process_random: dict[int, ProcessRandom] = field(default_factory=dict)
     object_random: dict[int, ProcessRandom] = field(default_factory=dict)
     randomizing: dict[int, int] = field(default_factory=dict)
-    """The object whose `randomize()` a process is in, by process id; only objects with a generator of their own."""
+    """The object whose `randomize()` a process is in, by process id."""
     randc: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     rand_off: dict[int, set[bytes]] = field(default_factory=dict)
     rand_all_off: set[int] = field(default_factory=set)
@@ -53,9 +62,13 @@ class HostState:
     next_arg: int = 0
     """Plus argument that `uvm_dpi_get_next_arg_c` returns next."""
 
+    generators: Generators | None = None
+    """Where the generators of processes and objects are kept; without it they are made here."""
+
     def random_of_process(self, proc_id: int) -> ProcessRandom:
-        """The generator of a process; made on first use, seeded from the run's seed and the process id (IEEE 1800-2023 §18.14: thread
-        stability)."""
+        """The generator of a process (counted from 1; 0: the one used outside of processes)."""
+        if self.generators is not None:
+            return self.generators.of_process(proc_id)
         rng = self.process_random.get(proc_id)
         if rng is None:
             rng = self.process_random[proc_id] = ProcessRandom(root_seed(self.seed, proc_id))

@@ -9,7 +9,10 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-NAMES = ("heap", "objects", "mark", "wheel", "waits", "queues", "nets", "force", "apply", "drivers", "trace", "process", "refs", "resolve", "sync", "collect", "monitor", "loop")
+NAMES = (
+    "heap", "objects", "mark", "wheel", "waits", "queues", "nets", "force", "apply", "drivers", "trace", "rng", "process", "refs", "resolve", "sync", "collect",
+    "monitor", "loop",
+)  # fmt: skip
 MODULES: tuple[ModuleType, ...]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wasmjit.runtime.moore.layouts import MAX_ELEMENT, QUEUE_HEADER, QUEUE_MAGIC
-from wasmjit.sched.control import CB_GUEST_LO, CB_N_NETS, CB_PAIR
+from wasmjit.sched.control import CB_CUR, CB_GUEST_LO, CB_N_NETS, CB_PAIR, CB_RNG_OBJECTS
 from wasmjit.sched.intrinsics import (
     export,
     host_import,
@@ -29,6 +29,7 @@ from wasmjit.sched.intrinsics import (
 from wasmjit.sched.kernel.apply import k_store_net, k_store_net_mem
 from wasmjit.sched.kernel.heap import MAX_ASK
 from wasmjit.sched.kernel.objects import k_bytes, k_object, k_object_free, k_object_size, k_object_start
+from wasmjit.sched.kernel.rng import draw, process_state, seed_of
 from wasmjit.sched.library.faults import (
     LF_ADDRESS,
     LF_CALLOC,
@@ -154,8 +155,7 @@ def element_size(size: i64) -> i32:
     return u32(size)
 
 
-@export
-def malloc(size: i64) -> i32:
+def allocated(size: i64) -> i32:
     """`size` zeroed bytes; an address of its own also for 0."""
     if size > MAX_BLOCK:
         h_lib_fault(LF_MALLOC, size, 0)
@@ -165,11 +165,31 @@ def malloc(size: i64) -> i32:
 
 
 @export
+def malloc(size: i64) -> i32:
+    """`size` zeroed bytes. Objects are made with it: in designs that randomize objects each has a random number generator, whose state lies in the last 4 bytes of the
+    block, behind what was asked for. It is seeded by the process that makes the object (IEEE 1800 §18.14.2)."""
+    if ld32(CB_RNG_OBJECTS) == 0 or size > MAX_BLOCK:
+        return allocated(size)
+    p = allocated(((size + 3) & 0xFFFFFFFFFFFFFFFC) + 4)
+    st32(p + k_object_size(p) - 4, seed_of(draw(process_state(ld32(CB_CUR)))))
+    return p
+
+
+@export
+def k_object_rng(obj: i64) -> i32:
+    """Address of the state of an object's generator; 0 for what `malloc` did not make."""
+    p = u32(obj)
+    if ld32(CB_RNG_OBJECTS) == 0 or p == 0 or k_object_start(p) != p:
+        return 0
+    return p + k_object_size(p) - 4
+
+
+@export
 def calloc(count: i64, size: i64) -> i32:
     total = u64(count * size)
     if total > MAX_BLOCK or mulhi64(count, size):
         h_lib_fault(LF_CALLOC, total, 0)
-    return malloc(total)
+    return allocated(total)
 
 
 def block_of(ptr: i64) -> i32:
@@ -196,9 +216,9 @@ def realloc(ptr: i64, size: i64) -> i32:
     if size > MAX_BLOCK:
         h_lib_fault(LF_REALLOC, size, 0)
     if ptr == 0:
-        return malloc(size)
+        return allocated(size)
     old = block_of(ptr)
-    p = malloc(size)
+    p = allocated(size)
     n = k_object_size(old) - (u32(ptr) - old)
     if size < n:
         n = u32(size)

@@ -357,7 +357,7 @@ def _alloca(lw: Lowerer, op: Op) -> None:
             lw.set(op.results[0], lw.x("zext", I64, lw.x("rt", I32, lw.x("extract", I32, size, attr=0), attr="k_alloc0")))
         else:
             lw.do("gcpoll")
-            lw.set(op.results[0], lw.x("zext", I64, lw.x("rt", I32, size, attr="malloc")))
+            lw.set(op.results[0], lw.x("zext", I64, lw.x("rt", I32, lw.i64(1), size, attr="calloc")))
         return
     lw.set(op.results[0], lw.x("alloca", I64, n, attr=(lay.size, max(lay.align, 1))))
 
