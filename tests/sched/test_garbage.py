@@ -213,3 +213,82 @@ def test_designs_without_objects_have_no_polls() -> None:
     assert not sim.program.collects
     assert all(op.code != "gcpoll" for body in sim.program.bodies.values() for b in body.blocks for op in b.ops)
     assert sim.view.objects() == dict.fromkeys(sim.view.objects(), 0)
+
+
+# ---- allocation without a wait, in calls --------------------------------------------------------------------------------------------
+
+CALLS = """
+llvm.func @malloc(i64) -> !llvm.ptr
+func.func private @node(%v: i32, %next: !llvm.ptr) -> !llvm.ptr {
+  %s = llvm.mlir.constant(40 : i64) : i64
+  %o = llvm.call @malloc(%s) : (i64) -> !llvm.ptr
+  %f = llvm.getelementptr %o[0, 2] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<"C", (i32, ptr, i32, ptr, i64)>
+  %g = llvm.getelementptr %o[0, 3] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<"C", (i32, ptr, i32, ptr, i64)>
+  llvm.store %v, %f : i32, !llvm.ptr
+  llvm.store %next, %g : !llvm.ptr, !llvm.ptr
+  return %o : !llvm.ptr
+}
+func.func private @mid(%v: i32) -> i32 {
+  %n = llvm.mlir.zero : !llvm.ptr
+  %a = func.call @node(%v, %n) : (i32, !llvm.ptr) -> !llvm.ptr
+  %b = func.call @node(%v, %a) : (i32, !llvm.ptr) -> !llvm.ptr
+  %g = llvm.getelementptr %b[0, 3] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<"C", (i32, ptr, i32, ptr, i64)>
+  %p = llvm.load %g : !llvm.ptr -> !llvm.ptr
+  %f = llvm.getelementptr %p[0, 2] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<"C", (i32, ptr, i32, ptr, i64)>
+  %x = llvm.load %f : !llvm.ptr -> i32
+  return %x : i32
+}
+func.func private @rec(%d: i32, %prev: !llvm.ptr) -> i32 {
+  %c0 = hw.constant 0 : i32
+  %c1 = hw.constant 1 : i32
+  %z = comb.icmp eq %d, %c0 : i32
+  cf.cond_br %z, ^e, ^r
+^r:
+  %o = func.call @node(%d, %prev) : (i32, !llvm.ptr) -> !llvm.ptr
+  %m = comb.sub %d, %c1 : i32
+  %x = func.call @rec(%m, %o) : (i32, !llvm.ptr) -> i32
+  %f = llvm.getelementptr %o[0, 2] : (!llvm.ptr) -> !llvm.ptr, !llvm.struct<"C", (i32, ptr, i32, ptr, i64)>
+  %v = llvm.load %f : !llvm.ptr -> i32
+  %y = comb.add %x, %v : i32
+  return %y : i32
+^e:
+  return %c0 : i32
+}
+hw.module @top() {
+  %c0 = hw.constant 0 : i32
+  %c1 = hw.constant 1 : i32
+  %n = hw.constant NNN : i32
+  %d = hw.constant 1000 : i32
+  %null = llvm.mlir.zero : !llvm.ptr
+  %nl = sim.fmt.literal "\\0A"
+  llhd.process {
+    cf.br ^h(%c0, %c0 : i32, i32)
+  ^h(%i: i32, %s: i32):
+    BODY
+    %t = comb.add %s, %x : i32
+    %j = comb.add %i, %c1 : i32
+    %m = comb.icmp ult %j, %n : i32
+    cf.cond_br %m, ^h(%j, %t : i32, i32), ^e(%t : i32)
+  ^e(%r: i32):
+    %fr = sim.fmt.dec %r specifierWidth 0 : i32
+    %al = sim.fmt.concat (%fr, %nl)
+    sim.proc.print %al
+    llhd.halt
+  }
+  hw.output
+}
+"""
+NESTED = "%x = func.call @mid(%i) : (i32) -> i32"
+RECURSIVE = "%x = func.call @rec(%d, %null) : (i32, !llvm.ptr) -> i32"
+
+
+@MODES
+@pytest.mark.parametrize(("call", "turns", "total"), [(NESTED, 200_000, 199_999 * 100_000), (RECURSIVE, 400, 400 * 500_500)])
+def test_memory_stays_flat_in_a_process_that_never_waits(mode: str, call: str, turns: int, total: int) -> None:
+    """400 000 objects of 48 bytes, up to 1000 of them alive, made in nested and in recursive calls."""
+    if mode == "interpret":
+        turns, total = turns // 4, (turns // 4 - 1) * (turns // 8) if call is NESTED else total // 4
+    printed: list[bytes] = []
+    sim = simulate(CALLS.replace("NNN", str(turns)).replace("BODY", call), printed, mode=mode)
+    assert b"".join(printed).split() == [b"%d" % (total & 0xFFFFFFFF)]
+    assert sim.view.objects()["object_bytes_peak"] < 9 << 20
