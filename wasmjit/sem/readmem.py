@@ -57,8 +57,8 @@ def parse_word(token: bytes, base: int) -> tuple[int, int] | None:
     return value, unknown
 
 
-def parse_memory(text: bytes, base: int, start: int = 0, step: int = 1) -> Iterator[Word]:
-    """Words of a memory file in order. Addresses go from `start` by `step`; `@` (hexadecimal) sets the next one. Raises ReadMemError."""
+def parse_memory(text: bytes, base: int, start: int = 0, step: int = 1, depth: int | None = None) -> Iterator[Word]:
+    """Words of a memory file in order. Addresses go from `start` by `step`; `@` (hexadecimal) sets the next one, which must be below `depth`. Raises ReadMemError."""
     address = start
     line = 1
     for m in _TOKEN.finditer(text):
@@ -72,6 +72,8 @@ def parse_memory(text: bytes, base: int, start: int = 0, step: int = 1) -> Itera
                 if not digits:
                     raise ReadMemError(line, "address expected after @")
                 address = int(digits, 16)
+                if depth is not None and address >= depth:
+                    raise ReadMemError(line, f"address 0x{address:x} is outside the memory's {depth} words")
             else:
                 word = parse_word(token, base)
                 if word is None:

@@ -199,6 +199,14 @@ def test_problems_of_memory_files_are_warnings(rt: FakeRuntime, tmp_path: Path) 
         rt.call("__moore_readmemh", rt.string(b"long.hex"), mem, -1, 4)
 
 
+def test_an_address_outside_of_the_memory_ends_the_loading(rt: FakeRuntime, tmp_path: Path) -> None:
+    """Also when no word follows before the next address (IEEE 1800 §21.4)."""
+    (tmp_path / "m.hex").write_text("1 @4 @2 3\n")
+    mem = rt.net(4)
+    rt.call("__moore_readmemh", rt.string(b"m.hex"), mem, 8, 4)
+    assert rt.read(mem, 4) == b"\1\0\0\0" and "0x4 is outside" in rt.warnings[0]
+
+
 def test_the_memory_file_grammar() -> None:
     text = b"// c\n1 /* a\nb */ 2_2\n@10 xz?\n\n\t0F"
     assert list(parse_memory(text, 16)) == [Word(0, 1, 0), Word(1, 0x22, 0), Word(16, 0x0FF, 0xFFF), Word(17, 15, 0)]

@@ -60,6 +60,13 @@ class File:
     def tell(self) -> int:
         return self.stream.tell() - len(self.pushed)
 
+    def unread(self, data: bytes, used: int, pushed: int) -> None:
+        """Give back what follows the first `used` bytes of `data`, which was just read; the first `pushed` bytes of it had been pushed back."""
+        fresh = len(data) - max(used, pushed)
+        if fresh > 0:
+            self.stream.seek(-fresh, 1)
+        self.pushed += data[used:pushed][::-1]
+
     def read(self, n: int) -> bytes:
         """Up to `n` bytes; sets `eof` when there are fewer."""
         self.turn("r")
@@ -322,12 +329,12 @@ def fseek(rt: Runtime, fd: int, offset: int, origin: int) -> int:
     if file is None or whence not in (0, 1, 2):
         return EOF
     at = s32(offset) + (file.tell() if whence == 1 else 0)
+    file.pushed.clear()
     try:
         file.stream.seek(at, 0 if whence == 1 else whence)
     except (OSError, ValueError) as e:
         file.error = rt.host.files.last_error = getattr(e, "errno", None) or errno.EINVAL
         return EOF
-    file.pushed.clear()
     file.eof = False
     return 0
 
@@ -402,20 +409,17 @@ def fscanf(rt: Runtime, fd: int, fmt: int, results: int, widths: int, count: int
     if file is None:
         return EOF
     spec, path = cstring(rt, fmt), rt.instance_path()
-    start, want = file.tell(), SCAN_CHUNK
+    pushed, data, want = len(file.pushed), b"", SCAN_CHUNK
     while True:
         # a conversion that stops at the end of the chunk might go on behind it: read more
-        data = _read(rt, file, want)
+        data += _read(rt, file, want - len(data))
         source = Source(data)
         values, ended = scan(source, spec, path)
         if source.at < len(data) or len(data) < want or want >= MAX_LINE:
             break
-        fseek(rt, fd, start, 0)
         want *= 8
     at_end = len(data) < want and source.at >= len(data)
-    pushed = file.stream.seekable()
-    if pushed:
-        fseek(rt, fd, start + source.at, 0)
+    file.unread(data, source.at, min(pushed, len(data)))
     file.eof = at_end
     n = _store_scanned(rt, values, results, widths, _scan_count(count))
     return EOF if ended and not n else n

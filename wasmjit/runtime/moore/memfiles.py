@@ -40,7 +40,7 @@ def _readmem(rt: Runtime, name: int, mem: int, bits: int, count: int, base: int,
     image = bytearray(rt.read(mem, n * stride))
     seen = 0
     try:
-        for word in parse_memory(data, base):
+        for word in parse_memory(data, base, depth=n):
             if not 0 <= word.address < n:
                 rt.warn(f"{task}({path}): address 0x{word.address:x} is outside the memory's {n} words")
                 break

@@ -19,11 +19,12 @@ class Number:
 
 
 _PATTERN = {
-    10: re.compile(rb"([-+]?)([0-9][0-9_]*|[xX?zZ])"),
-    16: re.compile(rb"([-+]?)(?:0[xX](?=[0-9a-fA-F]))?([0-9a-fA-FxXzZ?_]+)"),
-    8: re.compile(rb"([-+]?)([0-7xXzZ?_]+)"),
-    2: re.compile(rb"([-+]?)([01xXzZ?_]+)"),
+    10: re.compile(rb"([-+]?)([0-9][0-9_]*)|()([xX?zZ])"),
+    16: re.compile(rb"()(?:0[xX](?=[0-9a-fA-F]))?([0-9a-fA-FxXzZ?_]+)"),
+    8: re.compile(rb"()([0-7xXzZ?_]+)"),
+    2: re.compile(rb"()([01xXzZ?_]+)"),
 }
+"""(sign, digits); only decimal numbers have a sign, and only before digits."""
 _BITS = {16: 4, 8: 3, 2: 1}
 
 
@@ -59,10 +60,13 @@ def match_number(data: bytes, at: int, base: int, limit: int | None = None) -> t
     """A number at position `at`, at most `limit` characters long: (number, end) or None."""
     end = len(data) if limit is None else min(len(data), at + limit)
     m = _PATTERN[base].match(data, at, end)
-    if m is None or not m.group(2).replace(b"_", b""):
+    if m is None:
         return None
-    number = digits_value(m.group(2), base)
-    if m.group(1) == b"-":
+    sign, digits = m.group(1, 2) if m.group(2) is not None else m.group(3, 4)
+    if not digits.replace(b"_", b""):
+        return None
+    number = digits_value(digits, base)
+    if sign == b"-":
         number = Number(-number.value, number.unknown)
     return number, m.end()
 
@@ -115,7 +119,6 @@ def scan(source: Source, fmt: bytes, path: str = "") -> tuple[list[Number | floa
         code = fmt[j : j + 1].lower()
         i = j + 1
         if code == b"%":
-            source.skip_space()
             if data[source.at : source.at + 1] != b"%":
                 return out, source.at >= len(data) and not out
             source.at += 1
@@ -141,7 +144,7 @@ def scan(source: Source, fmt: bytes, path: str = "") -> tuple[list[Number | floa
     return out, False
 
 
-_REAL = re.compile(rb"[-+]?(?:[0-9_]+(?:\.[0-9_]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_REAL = re.compile(rb"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
 def _convert(source: Source, code: bytes, limit: int | None) -> Number | float | bytes | None:
@@ -160,6 +163,7 @@ def _convert(source: Source, code: bytes, limit: int | None) -> Number | float |
     elif code in (b"f", b"e", b"g", b"t"):
         m = _REAL.match(data, at, end)
         if m is None:
+            _skip_sign(source)
             return None
         source.at = m.end()
         return parse_real(m.group(0))
@@ -173,6 +177,13 @@ def _convert(source: Source, code: bytes, limit: int | None) -> Number | float |
         return None
     found = match_number(data, at, base, limit)
     if found is None:
+        if base == 10:
+            _skip_sign(source)
         return None
     source.at = found[1]
     return found[0]
+
+
+def _skip_sign(source: Source) -> None:
+    """A sign without a number: the sign has matched, and what follows it is the character that is left unread."""
+    source.at += source.data[source.at : source.at + 1] in (b"-", b"+")
