@@ -122,6 +122,9 @@ class ProgramImpl:
     def may_suspend(self, name: str) -> bool:
         return self.suspends.function(name)
 
+    def may_end(self, name: str) -> bool:
+        return self.suspends.ends(name)
+
     def sites_may_suspend(self, fn_type: str) -> bool:
         return self.suspends.signature(fn_type)
 

@@ -71,6 +71,8 @@ class SuspendAnalysis:
         self._calls: dict[str, set[str]] = {}
         self._indirect: set[str] = set()
         self._collecting: set[str] | None = None
+        self._terminating: set[str] = set()
+        self._ending: set[str] | None = None
 
     def function(self, name: str) -> bool:
         if name in SUSPENDING_CALLS:
@@ -103,6 +105,8 @@ class SuspendAnalysis:
             body = text[op._pos : ends[n]]
             if "sim." in body:
                 printing.add(n)
+                if "sim.terminate" in body or "sim.pause" in body:
+                    self._terminating.add(n)
             calls[n] = {unquote(m) for m in _REFERENCE.findall(body)} & interesting
             calls[n].discard(n)
             kinds = {arity(m) or "?" for m in _INDIRECT.findall(body)} if "call_indirect" in body or "call %" in body or "invoke" in body else set()
@@ -140,19 +144,30 @@ class SuspendAnalysis:
         if self._collecting is None:
             self.solve()
             functions = self._calls
-            found = {n for n, called in functions.items() if n in self._indirect or not called <= functions.keys()}
-            callers: dict[str, list[str]] = {}
-            for n, called in functions.items():
-                for c in called:
-                    callers.setdefault(c, []).append(n)
-            work = list(found)
-            while work:
-                for n in callers.get(work.pop(), ()):
-                    if n not in found:
-                        found.add(n)
-                        work.append(n)
-            self._collecting = found
+            self._collecting = self._with_callers({n for n, called in functions.items() if n in self._indirect or not called <= functions.keys()})
         return name not in self._calls or name in self._collecting
+
+    def ends(self, name: str) -> bool:
+        """Whether a call of the function may end the process that calls it: it terminates the run, or calls one that does."""
+        self.solve()
+        if self._ending is None:
+            self._ending = self._with_callers(self._terminating)
+        return name in self._ending
+
+    def _with_callers(self, found: set[str]) -> set[str]:
+        """Functions of the set and all that call them, directly or not."""
+        callers: dict[str, list[str]] = {}
+        for n, called in self._calls.items():
+            for c in called:
+                callers.setdefault(c, []).append(n)
+        found = set(found)
+        work = list(found)
+        while work:
+            for n in callers.get(work.pop(), ()):
+                if n not in found:
+                    found.add(n)
+                    work.append(n)
+        return found
 
     def taken(self) -> set[str]:
         """Functions whose address is taken."""

@@ -186,6 +186,7 @@ class Simulation:
         self.view.set_u32(cb.CB_STACK_TOP, stack_top)
         self.view.set_u32(cb.CB_GC_STRESS, self.options.gc_stress)
         self.view.set_u32(cb.CB_GC_WANT, self.options.gc_stress)
+        self.view.set_u32(cb.CB_ENDED, cb.NONE - 1)
         self.view.set_u32(cb.CB_RNG_SEED, root_seed(self.options.seed & 0xFFFFFFFF, 0))
         self.view.set_u32(cb.CB_RNG_OBJECTS, any(name.startswith(RANDOMIZING) for name in self.design.symbols))
         self.view.set_u32(cb.CB_STATIC_END, static_end & ~7)
@@ -334,13 +335,18 @@ class Simulation:
             out.success = False
             out.exit_code = 1
         out.finish_requested = True
-        self.view.set_u32(cb.CB_FINISH, 1)
+        self.end_caller()
 
     def request_finish(self, code: int) -> None:
         self.outcome.exit_code = max(self.outcome.exit_code, code)
         self.outcome.finish_requested = True
         self.outcome.finish_calls += 1
+        self.end_caller()
+
+    def end_caller(self) -> None:
+        """The run ends with the present slot; the running process goes no further."""
         self.view.set_u32(cb.CB_FINISH, 1)
+        self.view.set_u32(cb.CB_ENDED, self.view.u32(cb.CB_CUR_ID))
 
     def pause(self, verbose: bool) -> None:
         """$stop: without an interactive shell the run ends."""

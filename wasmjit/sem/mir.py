@@ -374,6 +374,10 @@ class Body:
 
 
 FRAME_TOKEN, FRAME_PROC, FRAME_CHILD, FRAME_FN, FRAME_CTX, FRAME_FLAGS, FRAME_SPARE, FRAME_HEADER = 0, 4, 8, 12, 16, 20, 24, 32
+CUR_PROCESS = 36
+"""Control block: id of the running process (sched/control.py)."""
+ENDED_PROCESS = 1224
+"""Control block: id of the process that called $finish; it goes no further."""
 POLL_PLACE = 536
 """Address of the word in the control block that says a collection is due (`sched.control.CB_GC_WANT`)."""
 STATUS_WAIT, STATUS_DONE, STATUS_DEOPT, STATUS_FAULT = 0, 1, 2, 3

@@ -7,7 +7,7 @@ from typing import Any
 from wasmjit.ir import Dense, Op, Region
 from wasmjit.sem import mir
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
-from wasmjit.sem.mir import BOOL
+from wasmjit.sem.mir import BOOL, I32
 
 
 @lowers("cf.br", "llvm.br")
@@ -179,3 +179,17 @@ def _index_switch(lw: Lowerer, op: Op) -> None:
         lw.b.set_block(block)
         inline_region(lw, region, [], "scf.yield", done)
     lw.b.set_block(done)
+
+
+def end_activation(lw: Lowerer) -> None:
+    """After $finish the process goes no further: functions return to their callers, which look at the same word (`func.call_named`)."""
+    after = lw.new_block()
+    stop = lw.new_block()
+    flag = lw.x("icmp", BOOL, lw.x("ldt", I32, lw.i32(0), attr=mir.ENDED_PROCESS), lw.x("ldt", I32, lw.i32(0), attr=mir.CUR_PROCESS), attr="eq")
+    lw.b.terminate(mir.CondBr(flag, stop, (), after, ()))
+    lw.b.set_block(stop)
+    if lw.kind == "process":
+        lw.b.terminate(mir.Halt())
+    else:
+        lw.b.terminate(mir.Ret(tuple(lw.zero(ty) for ty in lw.b.body.results)))
+    lw.b.set_block(after)

@@ -76,6 +76,9 @@ class Program(Protocol):
     def may_suspend(self, name: str) -> bool:
         """Whether calls of this function can suspend."""
 
+    def may_end(self, name: str) -> bool:
+        """Whether a call of this function may end the process ($finish, $fatal, $stop)."""
+
     def coroutine_key(self, name: str) -> str:
         """Body key of the suspending form of a function."""
 

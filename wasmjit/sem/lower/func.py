@@ -6,7 +6,7 @@ from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
-from wasmjit.sem.lower.control import result_block
+from wasmjit.sem.lower.control import end_activation, result_block
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.library import library_call
 from wasmjit.sem.lower.runtime import RUNTIME_CALLS
@@ -41,6 +41,8 @@ def call_named(lw: Lowerer, op: Op, name: str, operands: list[Value]) -> None:
         call_suspending(lw, op, lw.program.coroutine_key(name), args, None)
     else:
         set_results(lw, op, lw.emit("call", results, args, name))
+    if lw.kind != "region" and lw.program.may_end(name):
+        end_activation(lw)
 
 
 def has_body(function: Op) -> bool:
@@ -73,11 +75,14 @@ def call_pointer(lw: Lowerer, op: Op, callee: Value, operands: list[Value], sign
     ptr = lw.one(callee)
     args = lw.args(operands)
     results = leaf_types([r.type for r in op.results])
-    site = lw.program.call_site(op, tuple(a.ty for a in args), results, lw.name or lw.key, static_target(lw, callee))
+    target = static_target(lw, callee)
+    site = lw.program.call_site(op, tuple(a.ty for a in args), results, lw.name or lw.key, target)
     if lw.kind in ("process", "coroutine") and lw.program.sites_may_suspend(signature):
         call_suspending(lw, op, None, (ptr, *args), site)
     else:
         set_results(lw, op, lw.emit("icall", results, (ptr, *args), site))
+    if target and lw.kind != "region" and lw.program.may_end(target):
+        end_activation(lw)
 
 
 def vtable_slot(address: Value) -> tuple[Op, int] | None:

@@ -6,6 +6,7 @@ from wasmjit.data import replace
 from wasmjit.ir import Op, Value
 from wasmjit.sem import mir
 from wasmjit.sem.format import Concat, Dec, FormatSpec, Literal, Select, Str, spec_for_op
+from wasmjit.sem.lower.control import end_activation
 from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.disable import fork_number
 from wasmjit.sem.lower.hw import to_bits
@@ -118,27 +119,10 @@ def _terminate(lw: Lowerer, op: Op) -> None:
     end_activation(lw)
 
 
-def end_activation(lw: Lowerer) -> None:
-    """After $finish the process goes no further; what follows is lowered but not reached (a plain function does return to its caller)."""
-    after = lw.new_block()
-    stop = lw.new_block()
-    flag = lw.x("icmp", BOOL, lw.x("ldt", I32, lw.i32(0), attr=FINISH_OFFSET), lw.i32(0), attr="ne")
-    lw.b.terminate(mir.CondBr(flag, stop, (), after, ()))
-    lw.b.set_block(stop)
-    if lw.kind == "process":
-        lw.b.terminate(mir.Halt())
-    else:
-        lw.b.terminate(mir.Ret(tuple(lw.zero(ty) for ty in lw.b.body.results)))
-    lw.b.set_block(after)
-
-
-FINISH_OFFSET = 184
-"""Control block: u32, not 0 once the run is to end (sched/control.py)."""
-
-
 @lowers("sim.pause")
 def _pause(lw: Lowerer, op: Op) -> None:
     lw.do("svc", attr=lw.program.service("sim.pause", bool(op.attrs.get("verbose"))))
+    end_activation(lw)
 
 
 @lowers("sim.plusargs.test")

@@ -1,0 +1,86 @@
+"""$finish in functions: the process that called it goes no further, others of the slot run (as in Icarus Verilog), final procedures run whole."""
+
+from __future__ import annotations
+
+import pytest
+from class_runs import run
+
+MODES = pytest.mark.parametrize("mode", ["interpret", "compile"])
+
+
+def say(*words: str) -> str:
+    return "\n".join(f'%w{i} = sim.fmt.literal "{w} "' for i, w in enumerate(words))
+
+
+FUNCTIONS = f"""
+llvm.func @__moore_delay(i64)
+func.func private @check(%bad: i1) -> i32 {{
+  {say("in", "never")}
+  %c1 = hw.constant 1 : i32
+  cf.cond_br %bad, ^stop, ^go
+^stop:
+  sim.proc.print %w0
+  sim.terminate success, quiet
+  sim.proc.print %w1
+  cf.br ^go
+^go:
+  return %c1 : i32
+}}
+func.func private @outer(%bad: i1) {{
+  {say("never")}
+  %x = func.call @check(%bad) : (i1) -> i32
+  cf.cond_br %bad, ^say, ^end
+^say:
+  sim.proc.print %w0
+  cf.br ^end
+^end:
+  return
+}}
+func.func private @task(%bad: i1) {{
+  {say("never")}
+  %t = hw.constant 1000000 : i64
+  llvm.call @__moore_delay(%t) : (i64) -> ()
+  func.call @outer(%bad) : (i1) -> ()
+  sim.proc.print %w0
+  return
+}}
+"""
+
+
+def design(call: str) -> str:
+    return f"""{FUNCTIONS}
+hw.module @top() {{
+  {say("never", "other", "final")}
+  %true = hw.constant true
+  %false = hw.constant false
+  %t = llhd.constant_time <1ns, 0d, 0e>
+  llhd.process {{
+    llhd.wait delay %t, ^now
+  ^now:
+    func.call @{call}(%true) : (i1) -> {"i32" if call == "check" else "()"}
+    sim.proc.print %w0
+    llhd.halt
+  }}
+  llhd.process {{
+    llhd.wait delay %t, ^now
+  ^now:
+    llhd.wait delay %t, ^later
+  ^later:
+    func.call @outer(%false) : (i1) -> ()
+    sim.proc.print %w1
+    llhd.halt
+  }}
+  llhd.final {{
+    func.call @outer(%false) : (i1) -> ()
+    sim.proc.print %w2
+    llhd.halt
+  }}
+  hw.output
+}}"""
+
+
+@MODES
+@pytest.mark.parametrize(("call", "want"), [("outer", "in final "), ("check", "in final "), ("task", "in other final ")])
+def test_nothing_follows_finish_in_the_calling_process(mode: str, call: str, want: str) -> None:
+    text = design(call).replace("func.call @check(%true)", "%r = func.call @check(%true)")
+    assert run(text, mode=mode).out == want
