@@ -231,3 +231,44 @@ def test_scans_of_strings_find_what_a_plain_loop_finds(mode: str, text: str, sta
 )
 def test_scans_that_leave_the_string_come_around_the_other_end(text: str, start: int, step: int, last: int, answer: str) -> None:
     assert run(scan(text, start, step, last), mode="interpret").out == answer + "\n"
+
+
+NULL_CALLS = {
+    "semaphore": "llvm.call @__moore_semaphore_get(%c0, %k1) : (i64, i32) -> ()",
+    "semaphore put": "llvm.call @__moore_semaphore_put(%c0, %k1) : (i64, i32) -> ()",
+    "mailbox": "llvm.call @__moore_mailbox_put(%c0, %c0) : (i64, i64) -> ()",
+    "mailbox try": "%p = llvm.call @__moore_mailbox_tryput(%c0, %c0) : (i64, i64) -> i1",
+    "process": "%p = llvm.call @__moore_process_status(%c0) : (i64) -> i32",
+    "a negative number": "llvm.call @__moore_semaphore_put(%c8, %m1) : (i64, i32) -> ()",
+    "waits for its own end": "%me = llvm.call @__moore_process_self() : () -> i64\n llvm.call @__moore_process_await(%me) : (i64) -> ()",
+}
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+@pytest.mark.parametrize("what", list(NULL_CALLS))
+def test_methods_of_null_handles_and_impossible_arguments_are_errors(mode: str, what: str) -> None:
+    text = f"""module {{
+llvm.func @__moore_semaphore_get(i64, i32)
+llvm.func @__moore_semaphore_put(i64, i32)
+llvm.func @__moore_mailbox_put(i64, i64)
+llvm.func @__moore_mailbox_tryput(i64, i64) -> i1
+llvm.func @__moore_process_await(i64)
+llvm.func @__moore_process_status(i64) -> i32
+llvm.func @__moore_process_self() -> i64
+hw.module @top() {{
+  %c0 = hw.constant 0 : i64
+  %c8 = hw.constant 8 : i64
+  %k1 = hw.constant 1 : i32
+  %m1 = hw.constant -1 : i32
+  %on = sim.fmt.literal "on"
+  llhd.process {{
+    {NULL_CALLS[what]}
+    sim.proc.print %on
+    llhd.halt
+  }}
+  hw.output
+}} }}"""
+    ran = run(text, mode=mode)
+    assert ran.out == "" and ran.outcome.exit_code == 1
+    words = what if what in ("a negative number", "waits for its own end") else f"access to a null {what.split()[0]}"
+    assert any(words in line for line in ran.lines)

@@ -279,7 +279,25 @@ def _status(lw: Lowerer, op: Op, operands: list[Value]) -> None:
 
 
 def process_id(lw: Lowerer, handle: Value) -> Val:
-    return lw.x("sub", I32, lw.resize(lw.one(handle), I32), lw.i32(1))
+    return lw.x("sub", I32, lw.resize(not_null(lw, handle, "process"), I32), lw.i32(1))
+
+
+def not_null(lw: Lowerer, handle: Value, what: str) -> Val:
+    """A handle, as 64 bits; a method of a null one is a simulation error."""
+    value = lw.resize(lw.one(handle), I64)
+    refuse(lw, lw.x("icmp", BOOL, value, lw.i64(0), attr="eq"), f"access to a null {what}")
+    return value
+
+
+def refuse(lw: Lowerer, condition: Val, message: str) -> None:
+    """A simulation error if the condition holds."""
+    if condition.const == 0:
+        return
+    bad, good = lw.new_block(), lw.new_block()
+    lw.b.terminate(mir.CondBr(condition, bad, (), good, ()))
+    lw.b.set_block(bad)
+    lw.b.terminate(mir.Fault(lw.site(message)))
+    lw.b.set_block(good)
 
 
 def _simple(name: str, export: str) -> None:
@@ -312,8 +330,10 @@ def _suspend(lw: Lowerer, op: Op, operands: list[Value]) -> None:
 @runtime_call("__moore_process_await", suspends=True)
 def _await(lw: Lowerer, op: Op, operands: list[Value]) -> None:
     need_suspension(lw, op)
+    proc = process_id(lw, operands[0])
+    refuse(lw, lw.x("icmp", BOOL, lw.x("rt", I32, attr="k_self"), proc, attr="eq"), "a process waits for its own end")
     wait, done = lw.new_block(), lw.new_block()
-    must = lw.x("icmp", BOOL, lw.x("rt", I32, process_id(lw, operands[0]), attr="k_await"), lw.i32(0), attr="ne")
+    must = lw.x("icmp", BOOL, lw.x("rt", I32, proc, attr="k_await"), lw.i32(0), attr="ne")
     lw.b.terminate(mir.CondBr(must, wait, (), done, ()))
     lw.b.set_block(wait)
     lw.b.terminate(mir.Wait(done))
@@ -336,19 +356,25 @@ def blocking(lw: Lowerer, op: Op, export: str, args: Leaves) -> None:
 
 @runtime_call("__moore_semaphore_get", suspends=True)
 def _semaphore_get(lw: Lowerer, op: Op, operands: list[Value]) -> None:
-    blocking(lw, op, "rt_semaphore_get", (lw.resize(lw.one(operands[0]), I64), lw.resize(lw.one(operands[1]), I32)))
+    handle, keys = not_null(lw, operands[0], "semaphore"), lw.resize(lw.one(operands[1]), I32)
+    refuse_negative(lw, keys)
+    blocking(lw, op, "rt_semaphore_get", (handle, keys))
+
+
+def refuse_negative(lw: Lowerer, keys: Val) -> None:
+    refuse(lw, lw.x("icmp", BOOL, keys, lw.i32(0), attr="slt"), "a negative number of semaphore keys")
 
 
 @runtime_call("__moore_mailbox_put", suspends=True)
 def _mailbox_put(lw: Lowerer, op: Op, operands: list[Value]) -> None:
-    blocking(lw, op, "rt_mailbox_put", (lw.resize(lw.one(operands[0]), I64), lw.resize(lw.one(operands[1]), I64)))
+    blocking(lw, op, "rt_mailbox_put", (not_null(lw, operands[0], "mailbox"), lw.resize(lw.one(operands[1]), I64)))
 
 
 def _mailbox_out(name: str, export: str, suspends: bool) -> None:
     @runtime_call(name, suspends=suspends)
     def _lower(lw: Lowerer, op: Op, operands: list[Value]) -> None:
         """The message goes through a stack cell so that the destination may be a signal."""
-        handle, dest = lw.resize(lw.one(operands[0]), I64), lw.one(operands[1])
+        handle, dest = not_null(lw, operands[0], "mailbox"), lw.one(operands[1])
         cell = lw.x("alloca", I64, lw.i64(1), attr=(8, 8))
         addr = lw.x("extract", I32, cell, attr=0)
         if suspends:
@@ -374,7 +400,11 @@ _mailbox_out("__moore_mailbox_trypeek", "rt_mailbox_trypeek", False)
 def _direct(name: str, export: str, params: tuple[int, ...]) -> None:
     @runtime_call(name)
     def _lower(lw: Lowerer, op: Op, operands: list[Value]) -> None:
+        if params[0] == 64:
+            not_null(lw, operands[0], export.split("_")[1])
         args = [lw.resize(lw.one(v), I(w)) for v, w in zip(operands, params, strict=False)]
+        if params == (64, 32):
+            refuse_negative(lw, args[1])
         args += [lw.zero(I(w)) for w in params[len(args) :]]
         if export == "rt_mailbox_create":
             lw.do("gcpoll")
