@@ -144,6 +144,22 @@ def test_auto_bins_are_values_or_parts_of_the_range() -> None:
     assert narrow.coverage() == 100.0
 
 
+def test_bins_whose_values_are_all_ignored_do_not_count() -> None:
+    """§19.5.5: bins a[] = {[0:3]}, bins b = {[4:9]}, bins c = {[5:6]} without 2 and 5..7."""
+    point = Coverpoint("p", 8, [*(Bin("a", 0, v, v) for v in range(4)), Bin("b", 1, 4, 9), Bin("c", 1, 5, 6)])
+    point.ignore += [Bin("i", 0, 2, 2), Bin("j", 1, 5, 5)]
+    point.illegal.append(Bin("k", 1, 6, 7))
+    assert point.covered(1) == (0, 4)
+    for v in (0, 1, 2, 3, 5, 9):
+        point.sample(v)
+    assert point.covered(1) == (4, 4) and point.coverage() == 100.0
+    cross = Cross("x", (0, 1))
+    other = Coverpoint("o", 1)
+    assert cross.covered([point, other], 1) == (0, 8)
+    point.ignore.append(Bin("w", 2, 0, 1))  # wildcard: 0 and 1
+    assert point.covered(1) == (2, 2)
+
+
 def test_illegal_and_ignored_values(rt: FakeRuntime) -> None:
     cg = covergroup(rt, [(b"cp", 2)])
     rt.call("__moore_coverpoint_add_illegal_bin", cg, 0, rt.data(b"bad\0"), 3, 3)

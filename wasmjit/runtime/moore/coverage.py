@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from wasmjit.data import dataclass, field
 
 AUTO_BIN_MAX = 64
+MAX_LISTED = 4096
+"""Widest bin whose values are looked at one by one, where wildcards are to be left out."""
 MAX_COMBINATIONS = 100_000
 """Most classes of combinations that are looked at one by one for `Cross.of_seen`."""
 
@@ -69,6 +71,23 @@ class Coverpoint:
     def excluded(self, value: int) -> bool:
         return any(self.matches(b, value) for b in self.illegal) or any(self.matches(b, value) for b in self.ignore)
 
+    def emptied(self, b: Bin) -> bool:
+        """Whether ignore and illegal bins take all values of a bin: it is then no bin of the coverpoint (§19.5.5, §19.5.6)."""
+        out = [x for x in (*self.ignore, *self.illegal) if x.type != BIN_TRANSITION]
+        if b.type not in (BIN_VALUE, BIN_RANGE) or not out:
+            return False
+        if any(x.type == BIN_WILDCARD for x in out):
+            return b.high - b.low < MAX_LISTED and all(self.excluded(v) for v in range(b.low, b.high + 1))
+        at = b.low
+        for x in sorted(out, key=lambda x: x.low):
+            if x.low <= at <= x.high:
+                at = x.high + 1
+        return at > b.high
+
+    def alive(self) -> list[tuple[int, Bin]]:
+        """The explicit bins that count, with their indices."""
+        return [(i, b) for i, b in enumerate(self.bins) if not self.emptied(b)] if self.ignore or self.illegal else list(enumerate(self.bins))
+
     def auto_bins(self) -> int:
         """Number of auto bins: values excluded by ignore and illegal bins do not count."""
         values = 1 << min(self.width, 62)
@@ -87,7 +106,7 @@ class Coverpoint:
     def cells(self) -> list[tuple[int, int, int]]:
         """(index, low, high) of every bin that counts: the explicit ones, or the auto bins."""
         if self.bins:
-            return [(i, b.low, b.high) for i, b in enumerate(self.bins)]
+            return [(i, b.low, b.high) for i, b in self.alive()]
         values = 1 << min(self.width, 62)
         if values <= self.auto_bin_max:
             return [(v, v, v) for v in range(values) if not self.excluded(v)]
@@ -131,7 +150,8 @@ class Coverpoint:
         """(bins hit often enough, all bins)."""
         need = max(1, self.at_least or at_least)
         if self.bins:
-            return sum(b.hits >= need for b in self.bins), len(self.bins)
+            alive = self.alive()
+            return sum(b.hits >= need for _, b in alive), len(alive)
         return sum(n >= need for n in self.auto_hits.values()), self.auto_bins()
 
     def coverage(self, at_least: int = 1) -> float:

@@ -24,7 +24,8 @@ def coverage_data(db: CoverageDatabase) -> CoverageData:
 def coverpoint_item(p: Coverpoint, g: Covergroup) -> CoverItem:
     need = max(1, p.at_least or g.at_least)
     if p.bins:
-        bins = [CoverBin(name, b.hits, need) for name, b in zip(p.bin_names(), p.bins, strict=True)]
+        alive = {i for i, _ in p.alive()}
+        bins = [CoverBin(name, b.hits, need, "bin" if i in alive else "ignore") for i, (name, b) in enumerate(zip(p.bin_names(), p.bins, strict=True))]
         unlisted = 0
     else:
         low = {i: (a, b) for i, a, b in p.cells()}
