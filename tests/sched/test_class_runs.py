@@ -396,3 +396,24 @@ def test_a_body_that_is_not_valid_is_found_when_it_is_needed(mode: str) -> None:
     result = run(LATE, mode=mode)
     assert result.outcome.exit_code == 2
     assert any("expected a type" in line for line in result.lines)
+
+
+@MODES
+def test_recursion_without_end_is_reported_as_such(mode: str) -> None:
+    text = """module {
+func.func private @rec(%a: i32) -> i32 {
+  %b = func.call @rec(%a) : (i32) -> i32
+  %c = comb.add %b, %a : i32
+  return %c : i32
+}
+hw.module @top() {
+  %c1 = hw.constant 1 : i32
+  llhd.process {
+    %r = func.call @rec(%c1) : (i32) -> i32
+    llhd.halt
+  }
+  hw.output
+} }"""
+    ran = run(text, mode=mode)
+    assert ran.outcome.exit_code == 1
+    assert "[wasmjit] Error: call depth limit exceeded (recursion too deep) (process llhd_process_0, time 0 fs)" in ran.lines

@@ -455,9 +455,11 @@ class Simulation:
         if self.view.u32(cb.CB_LIMIT):
             self.limit()
             return
-        text = str(e).splitlines()[0] if str(e) else "trap"
-        if "stack" in text:
+        if e.code == "stack_overflow":
             text = "call depth limit exceeded (recursion too deep)"
+        else:
+            where = next((f" in {name}" for name in e.backtrace), "")
+            text = f"trap: {e.code.replace('_', ' ')}{where}" if e.code else str(e).splitlines()[0] if str(e) else "trap"
         self.record_message_fault(text, 0)
 
     def limit(self) -> None:
