@@ -14,7 +14,7 @@ from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.layout import Layout, UnsupportedType, layout
-from wasmjit.sem.lower.core import Lowerer, Unsupported
+from wasmjit.sem.lower.core import FUNCTIONS, Lowerer, Unsupported
 from wasmjit.sem.lower.func import has_body
 from wasmjit.sem.lower.library import KernelFunction, library_call
 from wasmjit.sem.lower.llhd import set_ref
@@ -135,7 +135,7 @@ class ProgramImpl:
     @cached_property
     def collects(self) -> bool:
         """Whether the design can make guest objects: it declares functions of the runtime library, or renders strings at run time."""
-        functions = [op for op in self.design.symbols.values() if op.name in ("func.func", "llvm.func")]
+        functions = [op for op in self.design.symbols.values() if op.name in FUNCTIONS]
         return any(not has_body(op) for op in functions) or "!sim.fstring" in self.design.source.text
 
     def coroutine_key(self, name: str) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 
 from wasmjit.ir import Design, Op
 from wasmjit.ir import types as T
+from wasmjit.sem.lower.core import FUNCTIONS
 from wasmjit.sem.lower.runtime import SUSPENDING_CALLS
 
 _REFERENCE = re.compile(r'@("(?:[^"\\]|\\.)*"|[\w$.-]+)')
@@ -87,7 +88,7 @@ class SuspendAnalysis:
         if self._functions is not None:
             return self._functions
         text = self.design.source.text
-        functions = {n: op for n, op in self.design.symbols.items() if op.name in ("func.func", "llvm.func")}
+        functions = {n: op for n, op in self.design.symbols.items() if op.name in FUNCTIONS}
         starts = sorted((op._pos, n) for n, op in self.design.symbols.items() if op._pos >= 0)
         ends = {n: (starts[i + 1][0] if i + 1 < len(starts) else len(text)) for i, (_, n) in enumerate(starts)}
         taken: set[str] = {unquote(m) for m in _TAKEN.findall(text)}
@@ -113,7 +114,7 @@ class SuspendAnalysis:
             if '"' in body and _GENERIC_INDIRECT.search(body):
                 kinds.add("?")
             indirect[n] = kinds
-            if any(p in body for p in _PRIMITIVES) and _PRIMITIVE.search(body):
+            if op.name == "llhd.coroutine" or (any(p in body for p in _PRIMITIVES) and _PRIMITIVE.search(body)):
                 suspending.add(n)
         arities = {n: function_arity(functions[n]) for n in taken if n in functions}
         callers: dict[str, list[str]] = {}

@@ -13,7 +13,7 @@ from wasmjit.elab.design import Instance
 from wasmjit.sched.exports import EXPORTS
 from wasmjit.sched.simulation import Simulation
 from wasmjit.sched.statistics import walk
-from wasmjit.sem.lower.core import Unsupported
+from wasmjit.sem.lower.core import FUNCTIONS, Unsupported
 from wasmjit.sem.mir import Body, CallS
 from wasmjit.sem.printer import format_body
 
@@ -96,7 +96,7 @@ def inspect(sim: Simulation) -> dict[str, Any]:
     ops: Counter[str] = Counter()
     for d in elab.definitions.values():
         ops.update(o.name for o in walk(d.op))
-    functions = [n for n, op in sim.design.symbols.items() if op.name in ("func.func", "llvm.func")]
+    functions = [n for n, op in sim.design.symbols.items() if op.name in FUNCTIONS]
     return {
         "tops": [t.name for t in elab.tops],
         "totals": {

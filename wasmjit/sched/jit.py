@@ -22,7 +22,7 @@ from wasmjit.sched.background import LARGE_MODULE, Background, Job, quick_native
 from wasmjit.sched.exports import Signature
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.fold import FMATH
-from wasmjit.sem.lower.core import Unsupported
+from wasmjit.sem.lower.core import FUNCTIONS, Unsupported
 from wasmjit.sem.mir import Body, CallS, CallSite, Service, Ty
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Jit:
         }
         # Every function gets its number now: the count is a constant in compiled code.
         for name, op in sim.design.symbols.items():
-            if op.name in ("func.func", "llvm.func"):
+            if op.name in FUNCTIONS:
                 sim.program.function_number(name)
         self.func_count = len(sim.program.functions)
         self.patience = 0 if self.func_count <= LARGE_DESIGN or sim.options.fail_on_deopt else PATIENCE

@@ -43,7 +43,7 @@ from wasmjit.sched.tracing import Tracing, drain
 from wasmjit.sched.view import KernelView
 from wasmjit.sched.wasmkernel import WasmKernel, kernel_module
 from wasmjit.sem.dense import dense_elements
-from wasmjit.sem.lower.core import Unsupported
+from wasmjit.sem.lower.core import FUNCTIONS, Unsupported
 from wasmjit.sem.lower.library import KernelFunction
 from wasmjit.sem.mir import FRAME_HEADER, Body, CallSite
 from wasmjit.waves.model import WaveError
@@ -147,7 +147,7 @@ class Simulation:
         pos = ring + RING_BYTES
         self.stack_low = (pos + 63) // 64 * 64
         stack_top = self.stack_low + STACK_BYTES
-        functions = sum(1 for op in self.design.symbols.values() if op.name in ("func.func", "llvm.func"))
+        functions = sum(1 for op in self.design.symbols.values() if op.name in FUNCTIONS)
         records = (stack_top + tables.size() + 127) // 64 * 64
         countdown = records + functions * RECORD_BYTES
         self.heap_base = (countdown + 64 + 63) // 64 * 64

@@ -13,7 +13,7 @@ from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import UnsupportedType, layout
-from wasmjit.sem.lower.core import Leaves, Lowerer
+from wasmjit.sem.lower.core import Leaves, Lowerer, outermost
 from wasmjit.sem.mir import BOOL, I32, I64, Val
 
 DYNAMIC_INDEX = -(1 << 31)
@@ -38,12 +38,7 @@ class Uses:
 
 def uses_around(lw: Lowerer, op: Op) -> Uses:
     """Uses in the function or module that `op` is in; found once for each."""
-    root = op
-    while root.parent is not None and root.parent.region is not None:
-        outer = root.parent.region.parent
-        if not isinstance(outer, Op) or outer.name == "builtin.module":
-            break
-        root = outer
+    root = outermost(op)
     known: dict[Op, Uses] = lw.program.analyses.setdefault("element uses", {})
     got = known.get(root)
     if got is None:

@@ -50,6 +50,20 @@ class Unsupported(Exception):
         self.message = message
 
 
+FUNCTIONS = ("func.func", "llvm.func", "llhd.coroutine")
+"""Operations that define or declare a function."""
+
+
+def outermost(op: Op) -> Op:
+    """The function or module that an operation is in."""
+    while op.parent is not None and op.parent.region is not None:
+        outer = op.parent.region.parent
+        if not isinstance(outer, Op) or outer.name == "builtin.module":
+            break
+        op = outer
+    return op
+
+
 class Program(Protocol):
     """What lowering asks of the program as a whole (implemented by `wasmjit.elab`)."""
 

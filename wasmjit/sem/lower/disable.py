@@ -11,7 +11,7 @@ import re
 from wasmjit.ir import Op
 from wasmjit.sem import mir
 from wasmjit.sem.lower.control import inline_region
-from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
+from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers, outermost
 from wasmjit.sem.mir import BOOL, I32, Val
 
 BLOCKS = "named blocks"
@@ -43,9 +43,9 @@ def _disable(lw: Lowerer, op: Op) -> None:
             return
     fork = target_fork(op, name)
     if fork is not None:
-        own = lw.i32(0) if top_level(fork).name != "hw.module" else lw.x("rt", I32, attr="k_context")
+        own = lw.i32(0) if outermost(fork).name != "hw.module" else lw.x("rt", I32, attr="k_context")
         end_if(lw, lw.x("rt", I32, lw.i32(fork_number(lw, fork)), own, attr="k_disable"))
-    elif lw.kind in ("function", "coroutine") and top_level(op).attrs.get("sym_name", "").rpartition("::")[2] == name:
+    elif lw.kind in ("function", "coroutine") and outermost(op).attrs.get("sym_name", "").rpartition("::")[2] == name:
         lw.b.terminate(mir.Ret(tuple(lw.zero(ty) for ty in lw.b.body.results)))
         lw.b.set_block(lw.new_block())
     else:
@@ -72,16 +72,6 @@ def fork_number(lw: Lowerer, fork: Op) -> int:
     return numbers.setdefault(fork, len(numbers) + 1)
 
 
-def top_level(op: Op) -> Op:
-    """The function or module that an operation is in."""
-    while op.parent is not None and op.parent.region is not None:
-        outer = op.parent.region.parent
-        if not isinstance(outer, Op) or outer.name == "builtin.module":
-            break
-        op = outer
-    return op
-
-
 def forks_below(root: Op, name: str) -> list[Op]:
     found = []
     work = [b for r in root.regions for b in r.blocks]
@@ -100,7 +90,7 @@ def target_fork(op: Op, name: str) -> Op | None:
         outer = outer.parent.region.parent
         if outer.name == "sim.fork" and outer.attrs.get("name") == name:
             return outer
-    root = top_level(op)
+    root = outermost(op)
     found = forks_below(root, name)
     if not found and root.parent is not None:
         mention = re.compile(rf'\bsim\.fork\b[^{{\n]*"{re.escape(name)}"|"sim\.fork"')

@@ -125,7 +125,7 @@ def signature_of(operands: list[Value], results: list[Value]) -> str:
     return f"{len(operands)}->{len(results)}"
 
 
-@lowers("func.call", suspends=True)
+@lowers("func.call", "llhd.call_coroutine", suspends=True)
 def _call(lw: Lowerer, op: Op) -> None:
     call_named(lw, op, str(op.attrs["callee"].name), op.operands)
 
@@ -140,7 +140,7 @@ def _constant(lw: Lowerer, op: Op) -> None:
     lw.set(op.results[0], lw.const(I64, lw.program.function_pointer(op.attrs["value"].name)))
 
 
-@lowers("func.return", "llvm.return")
+@lowers("func.return", "llvm.return", "llhd.return")
 def _return(lw: Lowerer, op: Op) -> None:
     if lw.kind not in ("function", "coroutine"):
         raise Unsupported(op, "return outside of a function")

@@ -9,7 +9,7 @@ from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.bounds import defaults, reachable, uses_around
-from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
+from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers, outermost
 from wasmjit.sem.lower.hw import field_range, mem_index
 from wasmjit.sem.lower.llvm import field_offset
 from wasmjit.sem.lower.partial import driven_ranges
@@ -220,8 +220,15 @@ def _halt(lw: Lowerer, op: Op) -> None:
         lw.yields(list(op.operands))
     if lw.kind == "process":
         lw.b.terminate(mir.Halt())
+    elif lw.kind == "coroutine" and outermost(op).name == "llhd.coroutine":
+        # LLHD: the process that called the coroutine halts with it
+        lw.do("rt", lw.x("rt", I32, attr="k_self"), attr="k_kill")
+        never = lw.new_block()
+        lw.b.terminate(mir.Wait(never))
+        lw.b.set_block(never)
+        lw.b.terminate(mir.Ret(tuple(lw.zero(ty) for ty in lw.b.body.results)))
     else:
-        lw.b.terminate(mir.Ret(()))
+        lw.b.terminate(mir.Ret(tuple(lw.zero(ty) for ty in lw.b.body.results)))
 
 
 @lowers("llhd.yield")
