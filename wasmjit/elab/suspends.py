@@ -12,7 +12,10 @@ from wasmjit.sem.lower.runtime import SUSPENDING_CALLS
 
 _REFERENCE = re.compile(r'@("(?:[^"\\]|\\.)*"|[\w$.-]+)')
 _TAKEN = re.compile(r'(?:addressof|func\.constant|constant)\s+@("(?:[^"\\]|\\.)*"|[\w$.-]+)')
-_PRIMITIVES = ("llhd.wait", "llhd.halt", "moore.wait_event", "sim.fork", "sim.join", "sim.wait_fork", "sim.disable", "llhd.call_coroutine")
+_PRIMITIVES = (
+    "llhd.wait", "llhd.halt", "llhd.call_coroutine", "moore.wait_event", "sim.fork", "sim.join", "sim.wait_fork", "sim.disable", "sim.delay", "sim.wait",
+    "sim.semaphore.get", "sim.mailbox.put", "sim.mailbox.get", "sim.mailbox.peek", "sim.event.wait",
+)  # fmt: skip
 _PRIMITIVE = re.compile(rf"\b(?:{'|'.join(map(re.escape, _PRIMITIVES))})\b")
 _INDIRECT = re.compile(r"(?:call_indirect\s+%|llvm\.call\s+%|llvm\.invoke\s+%)[^\n]*?:\s*([^\n]*)")
 _GENERIC_INDIRECT = re.compile(r'"func\.call_indirect"|"llvm\.call"')

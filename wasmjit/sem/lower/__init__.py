@@ -16,6 +16,7 @@ from wasmjit.sem.lower import (
     seq,
     seq_memory,
     sim,
+    sync,
     verif,
 )
 from wasmjit.sem.lower.core import LOWER, SUSPENDING, Lowerer, Program, Scope, Unsupported
@@ -42,5 +43,6 @@ __all__ = [
     "seq",
     "seq_memory",
     "sim",
+    "sync",
     "verif",
 ]
