@@ -54,7 +54,7 @@ def test_bounded_mailboxes_block_at_both_ends(mode: str) -> None:
         f"sim.delay %t1 : i64\n%full = sim.mailbox.try_put %m, %c3 : i32 -> i1\n%p = sim.mailbox.peek %m : i32\n{show('%p')}%a = sim.mailbox.get %m : i32\n{show('%a')}"
         f"%ok, %b = sim.mailbox.try_get %m : i1, i32\n{show('%b')}%n = sim.mailbox.num %m : i32\n{show('%n')}"
         f"%x = comb.concat %z, %full : i31, i1\n{show('%x')}%d = sim.mailbox.get %m : i32\n{show('%d')}",
-        f"sim.delay %t5 : i64\nsim.mailbox.put %m, %c4 : i32",
+        "sim.delay %t5 : i64\nsim.mailbox.put %m, %c4 : i32",
     )
     assert sorted(printed("%z = hw.constant 0 : i31\n" + body, mode).split()) == sorted("1@1 1@1 2@1 0@1 0@1 5@1 4@5".split())
 

@@ -42,6 +42,10 @@ class Global:
     address: int
 
 
+MAKERS = ("!sim.fstring", "sim.string.", "sim.semaphore.", "sim.mailbox.", "sim.event.")
+"""Parts of the text of a design that may make guest objects without a function of the runtime library."""
+
+
 class ProgramImpl:
     """Implements `wasmjit.sem.lower.Program` for one design."""
 
@@ -134,9 +138,9 @@ class ProgramImpl:
 
     @cached_property
     def collects(self) -> bool:
-        """Whether the design can make guest objects: it declares functions of the runtime library, or renders strings at run time."""
+        """Whether the design can make guest objects: it declares functions of the runtime library, renders strings at run time, or has operations that make some."""
         functions = [op for op in self.design.symbols.values() if op.name in FUNCTIONS]
-        return any(not has_body(op) for op in functions) or "!sim.fstring" in self.design.source.text
+        return any(not has_body(op) for op in functions) or any(mark in self.design.source.text for mark in MAKERS)
 
     def coroutine_key(self, name: str) -> str:
         return name + COROUTINE

@@ -16,6 +16,7 @@ from wasmjit.sem.lower import (
     seq,
     seq_memory,
     sim,
+    strings,
     sync,
     verif,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "seq",
     "seq_memory",
     "sim",
+    "strings",
     "sync",
     "verif",
 ]
