@@ -94,6 +94,12 @@ def test_a_process_that_takes_the_place_of_an_ended_one_has_a_seed_of_its_own() 
     assert drawn[:6] == drawn[6:] and len(set(drawn)) == 6
 
 
+def test_the_end_of_a_process_takes_nothing_from_its_parent() -> None:
+    """Also when children of it live on."""
+    orphan = forked(forked(DELAY, join="join_none", name="i"), name="f")
+    assert numbers(SEED + orphan + NUMBER) == numbers(SEED + forked("", name="f") + NUMBER)
+
+
 def test_nested_forks_follow_from_the_seed_above_them() -> None:
     inner = forked(NUMBER, DELAY + NUMBER, name="i")
     drawn = numbers(SEED + forked(inner, DELAY + DELAY + DELAY + inner) + SEED + forked(inner, DELAY + DELAY + DELAY + inner, name="g"))

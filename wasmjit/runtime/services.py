@@ -122,22 +122,6 @@ class Runtime(Protocol):
         """The path to open for a name the design gave, or None when the sandbox does not grant it."""
         ...
 
-    def wake_event(self, ptr: int, /) -> None:
-        """Wake the processes that wait for the SystemVerilog event stored at `ptr`."""
-        ...
-
-    def wake_sync(self, kind: str, handle: int, /) -> None:
-        """A mailbox or semaphore (kind 'mailbox', 'semaphore') changed: let the kernel retry those blocked on it."""
-        ...
-
-    def process_state(self, proc_id: int, /) -> int:
-        """`process::state`: 0 FINISHED, 1 RUNNING, 2 WAITING, 3 SUSPENDED, 4 KILLED (IEEE 1800-2023 §9.7)."""
-        ...
-
-    def process_control(self, proc_id: int, action: str, /) -> None:
-        """`kill`, `suspend` or `resume` a process."""
-        ...
-
 
 ServiceFn = Callable[..., Any]
 F = TypeVar("F", bound=ServiceFn)
@@ -168,7 +152,7 @@ LETTER_TYPES: dict[str, Ty] = {"p": I64, "l": I64, "i": I32, "s": I(16), "c": I(
 _REGISTRY: dict[str, ServiceDef] = {}
 _MODULES = (
     "compiled", "strings", "arrays", "streams", "plusargs", "times", "files", "memfiles", "random", "randomize",
-    "coverage_services", "sync", "process", "report", "clib", "uvm_dpi",
+    "coverage_services", "objections", "process", "report", "clib", "uvm_dpi",
 )  # fmt: skip
 _loaded = False
 

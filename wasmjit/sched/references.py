@@ -47,9 +47,7 @@ class HostReferences:
             return 0 < address <= 0xFFFFFFFF and not alive(address)
 
         host = self.sim.runtime.host
-        tables: tuple[dict[Any, Any], ...] = (
-            host.object_random, host.rand_off, host.constraint_off, host.randc, host.events, host.mailboxes, host.semaphores,
-        )  # fmt: skip
+        tables: tuple[dict[Any, Any], ...] = (host.object_random, host.rand_off, host.constraint_off, host.randc)
         for table in tables:
             for key in [k for k in table if dead(k)]:
                 del table[key]

@@ -205,21 +205,6 @@ class RuntimeImpl:
                 return real
         return None
 
-    # -- scheduling ---------------------------------------------------------------------------------------------------------------------------
-
-    def wake_event(self, ptr: int, /) -> None:
-        self.sim.kernel.call["k_event_trigger"](ptr)
-
-    def wake_sync(self, kind: str, handle: int, /) -> None:
-        """Mailboxes and semaphores are the kernel's; objections are polled by the design itself."""
-
-    def process_state(self, proc_id: int, /) -> int:
-        return int(self.sim.kernel.call["k_proc_status"](proc_id - 1))
-
-    def process_control(self, proc_id: int, action: str, /) -> None:
-        name = {"kill": "k_kill", "suspend": "k_suspend", "resume": "k_resume"}[action]
-        self.sim.kernel.call[name](proc_id - 1)
-
 
 def write_fd(data: bytes) -> None:
     """Standard output, all of it, without Python's text layer."""

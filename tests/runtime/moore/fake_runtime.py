@@ -35,8 +35,6 @@ class FakeRuntime:
         heap_init()
         self.nets: dict[int, tuple[int, int]] = {}
         self.woken: list[int] = []
-        self.events: list[int] = []
-        self.synced: list[tuple[str, int]] = []
         self.printed = bytearray()
         self.warnings: list[str] = []
         self.levels: list[str] = []
@@ -49,7 +47,6 @@ class FakeRuntime:
         self.proc_id = 1
         self.code: int | None = None
         self.root = root
-        self.controls: list[tuple[int, str]] = []
 
     @property
     def time_format(self) -> Any:
@@ -128,18 +125,6 @@ class FakeRuntime:
 
     def open_path(self, path: str, write: bool, /) -> str | None:
         return str(self.root / path) if self.root else None
-
-    def wake_event(self, ptr: int, /) -> None:
-        self.events.append(ptr)
-
-    def wake_sync(self, kind: str, handle: int, /) -> None:
-        self.synced.append((kind, handle))
-
-    def process_state(self, proc_id: int, /) -> int:
-        return 1
-
-    def process_control(self, proc_id: int, action: str, /) -> None:
-        self.controls.append((proc_id, action))
 
     # -- for tests
 

@@ -70,7 +70,7 @@ def test_seeded_calls_print_what_circt_sims_tests_expect(rt: FakeRuntime) -> Non
 
 
 def test_srandom_of_a_process_does_not_touch_dollar_random(rt: FakeRuntime) -> None:
-    handle = rt.call("__moore_process_self")
+    handle = rt.proc_id  # a handle is the id (layouts.PROCESS_HANDLE)
     rt.call("__moore_process_srandom", handle, 1)
     assert rt.call("__moore_random") == 303379748
     rt.call("__moore_process_srandom", handle, 1)
@@ -97,7 +97,7 @@ def test_processes_have_generators_of_their_own(rt: FakeRuntime) -> None:
 
 
 def test_states_are_saved_and_restored(rt: FakeRuntime) -> None:
-    handle = rt.call("__moore_process_self")
+    handle = rt.proc_id  # a handle is the id (layouts.PROCESS_HANDLE)
     state = rt.call("__moore_process_get_randstate", handle)
     first = rt.call("__moore_urandom")
     rt.call("__moore_process_set_randstate", handle, *state)

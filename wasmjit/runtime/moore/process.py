@@ -1,16 +1,11 @@
-"""The `process` class (IEEE 1800-2023 §9.7), as far as it does not block, and run-time type checks."""
+"""Process handles (IEEE 1800-2023 §9.7) and run-time type checks."""
 
 from __future__ import annotations
 
 from wasmjit.runtime.moore.layouts import PROCESS_HANDLE
-from wasmjit.runtime.services import M32, M64, Runtime, SimFault, s32, service
+from wasmjit.runtime.services import M64, Runtime, SimFault, s32, service
 
 MAX_PROCESS = 0x0FFF_FFFF
-
-
-def process_handle(proc_id: int) -> int:
-    """The value of `process::self()` for a process id; null for 0."""
-    return PROCESS_HANDLE + proc_id if proc_id else 0
 
 
 def process_of_handle(rt: Runtime, handle: int) -> int:
@@ -21,31 +16,6 @@ def process_of_handle(rt: Runtime, handle: int) -> int:
     if not 0 < proc_id <= MAX_PROCESS:
         raise SimFault(f"{handle:#x} is no process handle", handle)
     return proc_id
-
-
-@service("__moore_process_self", "", "p")
-def process_self(rt: Runtime) -> int:
-    return process_handle(rt.proc_id)
-
-
-@service("__moore_process_status", "l", "i")
-def process_status(rt: Runtime, handle: int) -> int:
-    return rt.process_state(process_of_handle(rt, handle)) & M32
-
-
-@service("__moore_process_kill", "l")
-def process_kill(rt: Runtime, handle: int) -> None:
-    rt.process_control(process_of_handle(rt, handle), "kill")
-
-
-@service("__moore_process_suspend", "l")
-def process_suspend(rt: Runtime, handle: int) -> None:
-    rt.process_control(process_of_handle(rt, handle), "suspend")
-
-
-@service("__moore_process_resume", "l")
-def process_resume(rt: Runtime, handle: int) -> None:
-    rt.process_control(process_of_handle(rt, handle), "resume")
 
 
 @service("__moore_dyn_cast_check", "iii", "b")

@@ -11,7 +11,7 @@ from wasmjit.sem.format import TimeFormat
 if TYPE_CHECKING:
     from wasmjit.runtime.moore.coverage import CoverageDatabase
     from wasmjit.runtime.moore.files import FileTable
-    from wasmjit.runtime.moore.sync import Mailbox, Objection, Semaphore
+    from wasmjit.runtime.moore.objections import Objection
 
 class Generators(Protocol):
     """Random number generators in guest memory."""
@@ -51,11 +51,7 @@ class HostState:
     rand_off: dict[int, set[bytes]] = field(default_factory=dict)
     rand_all_off: set[int] = field(default_factory=set)
     constraint_off: dict[int, set[bytes]] = field(default_factory=dict)
-    mailboxes: dict[int, Mailbox] = field(default_factory=dict)
-    semaphores: dict[int, Semaphore] = field(default_factory=dict)
     objections: dict[int, Objection] = field(default_factory=dict)
-    events: dict[int, int] = field(default_factory=dict)
-    """Time of the last trigger in fs, by address of the event."""
     coverage: CoverageDatabase = field(default_factory=_coverage)
     files: FileTable = field(default_factory=_files)
     regex_error: str = ""

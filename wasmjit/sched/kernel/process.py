@@ -96,7 +96,7 @@ from wasmjit.sched.kernel.drivers import new_owner
 from wasmjit.sched.kernel.heap import k_alloc0, k_fault, k_free, k_limit, k_realloc
 from wasmjit.sched.kernel.objects import keep_out_of_roots
 from wasmjit.sched.kernel.queues import disarm, join_release, k_waitq_wake_all, leave_join, ready_push, wake, wake_proc
-from wasmjit.sched.kernel.rng import draw, process_state, seed_of
+from wasmjit.sched.kernel.rng import draw, rng_state, seed_of
 from wasmjit.sched.kernel.waits import queue_append
 from wasmjit.sched.kernel.wheel import proc_ptr
 
@@ -220,7 +220,7 @@ def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
     st32(f + FR_PROC, ld32(p + P_ID))
     st32(f + FR_FN, fn)
     st32(f + FR_CTX, ctx)
-    st32(c + C_RNG, seed_of(draw(process_state(parent))))
+    st32(c + C_RNG, seed_of(draw(rng_state(parent))))
     if parent:
         pc = ld32(parent + P_COLD)
         first = ld32(pc + C_CHILD)
@@ -311,7 +311,6 @@ def give_away_children(c: i32) -> None:
             st32(wc + C_NEXT, 0)
             st32(wc + C_PREV, 0)
         w = nxt
-    st32(c + C_RNG, seed_of(draw(process_state(parent))))
     if parent:
         pc = ld32(parent + P_COLD)
         first = ld32(pc + C_CHILD)

@@ -44,7 +44,7 @@ def run_state() -> i32:
     return CB_RNG
 
 
-def process_state(p: i32) -> i32:
+def rng_state(p: i32) -> i32:
     """Address of the state of process p (0: of none)."""
     if p == 0:
         return run_state()
@@ -67,4 +67,4 @@ def process_state(p: i32) -> i32:
 @export
 def k_rng(proc: i32) -> i32:
     """Address of the seeded state of a process's generator; of the one used outside of processes when there is no such process."""
-    return process_state(proc_ptr(proc))
+    return rng_state(proc_ptr(proc))

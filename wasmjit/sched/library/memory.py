@@ -29,7 +29,7 @@ from wasmjit.sched.intrinsics import (
 from wasmjit.sched.kernel.apply import k_store_net, k_store_net_mem
 from wasmjit.sched.kernel.heap import MAX_ASK
 from wasmjit.sched.kernel.objects import k_bytes, k_object, k_object_free, k_object_size, k_object_start
-from wasmjit.sched.kernel.rng import draw, process_state, seed_of
+from wasmjit.sched.kernel.rng import draw, rng_state, seed_of
 from wasmjit.sched.library.faults import (
     LF_ADDRESS,
     LF_CALLOC,
@@ -171,7 +171,7 @@ def malloc(size: i64) -> i32:
     if ld32(CB_RNG_OBJECTS) == 0 or size > MAX_BLOCK:
         return allocated(size)
     p = allocated(((size + 3) & 0xFFFFFFFFFFFFFFFC) + 4)
-    st32(p + k_object_size(p) - 4, seed_of(draw(process_state(ld32(CB_CUR)))))
+    st32(p + k_object_size(p) - 4, seed_of(draw(rng_state(ld32(CB_CUR)))))
     return p
 
 

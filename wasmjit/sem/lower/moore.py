@@ -407,6 +407,7 @@ def _direct(name: str, export: str, params: tuple[int, ...]) -> None:
             refuse_negative(lw, args[1])
         args += [lw.zero(I(w)) for w in params[len(args) :]]
         if export == "rt_mailbox_create":
+            refuse(lw, lw.x("icmp", BOOL, args[0], lw.i32(0), attr="slt"), "a negative mailbox bound")
             lw.do("gcpoll")
         if op.results:
             want = lw.lay(op.results[0]).leaves[0]
