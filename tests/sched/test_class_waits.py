@@ -272,5 +272,5 @@ hw.module @top() {{
 }} }}"""
     ran = run(text, mode=mode)
     assert ran.out == "" and ran.outcome.exit_code == 1
-    words = what if what.startswith("a negative") or what.startswith("waits") else f"access to a null {what.split()[0]}"
+    words = what if what.startswith(("a negative", "waits")) else f"access to a null {what.split()[0]}"
     assert any(words in line for line in ran.lines)
