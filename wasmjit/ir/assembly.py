@@ -24,7 +24,7 @@ from wasmjit.ir.attrs import SymbolRef
 from wasmjit.ir.core import Op, Value
 from wasmjit.ir.parser import Operand, OpState, Parser
 from wasmjit.ir.scanner import BARE
-from wasmjit.ir.spec import SPECS, Group, OpSpec
+from wasmjit.ir.spec import SPECS, Group, OpSpec, PlainFn
 from wasmjit.ir.types import (
     CLOCK,
     F32,
@@ -463,6 +463,7 @@ def row(
     SPECS[name] = spec
     if fast and not region_kinds and not r.successors and not any(x.kind == "*" for x in outs[:-1]):
         spec.fast = _first_use(spec, r)
+        spec.plain = _plain(r)
     return spec
 
 
@@ -485,6 +486,16 @@ def _first_use(spec: OpSpec, r: _Row) -> Callable[..., Any]:
         return made[0](*args) if made[0] is not None else None
 
     return fast
+
+
+def _plain(r: _Row) -> Callable[[], PlainFn | None]:
+    @cache
+    def make() -> PlainFn | None:
+        from wasmjit.ir.fastpath import build_plain
+
+        return build_plain(r.spell())
+
+    return make
 
 
 def rows(names: str, *args: Any, **kwargs: Any) -> None:
@@ -572,6 +583,16 @@ def fast_path(name: str) -> Callable[[Any], Any]:
     return add
 
 
+def plain_path(name: str) -> Callable[[PlainFn], PlainFn]:
+    """Registers a hand-written function for plain lines of an op that is in the table already."""
+
+    def add(fn: PlainFn) -> PlainFn:
+        SPECS[name].plain = lambda: fn
+        return fn
+
+    return add
+
+
 __all__ = [
     "BOOL",
     "INT",
@@ -587,6 +608,7 @@ __all__ = [
     "enum",
     "fast_path",
     "new_row_id",
+    "plain_path",
     "row",
     "rows",
     "syntax",

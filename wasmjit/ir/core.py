@@ -204,6 +204,46 @@ class Op:
         return f"<{self.name}{' @' + self.sym_name if 'sym_name' in self.attrs else ''} {self.loc.line}>"
 
 
+_new = object.__new__
+
+
+def statement(name: str, operands: list[Value], attrs: dict[str, Any], pos: int, src: Source, parent: Block, sloc: str | None) -> Op:
+    """`Op(...)` without results, regions and successors, for fast paths: an instance made without `__init__` costs a third."""
+    op = _new(Op)
+    op.name = name
+    op.operands = operands
+    op.results = []
+    op.attrs = attrs
+    op.regions = op.successors = ()
+    op._pos = pos
+    op._src = src
+    op.parent = parent
+    op._sloc = sloc
+    return op
+
+
+def definition(
+    name: str, operands: list[Value], attrs: dict[str, Any], pos: int, src: Source, parent: Block, sloc: str | None, type: Type, ssa: str
+) -> tuple[Op, Value]:
+    """The same with one result, `ssa` (with `%`) of that type."""
+    op = _new(Op)
+    r = _new(Value)
+    r.type = type
+    r.owner = op
+    r.index = 0
+    r.name = ssa[1:]
+    op.name = name
+    op.operands = operands
+    op.results = [r]
+    op.attrs = attrs
+    op.regions = op.successors = ()
+    op._pos = pos
+    op._src = src
+    op.parent = parent
+    op._sloc = sloc
+    return op, r
+
+
 class Block:
     """Straight-line ops with arguments. `label`: its name in the text without `^`, "" for an entry block without one."""
 

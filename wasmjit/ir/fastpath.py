@@ -1,4 +1,8 @@
-"""Compiles a table row into one regular expression and straight-line code for statements written as the MLIR printer writes them.
+"""Compiles a table row into straight-line code for statements written as the MLIR printer writes them.
+
+A *plain line* is `%r = name word %a, %b, %c : types` with one to three operands and, in front of them, perhaps a word of a fixed set: what the statement loop's
+own regular expression takes apart (`parser._LINE`), so that the row's function gets its pieces (`build_plain`). Other rows have a regular expression of their own
+for what follows the name (`build`).
 
 The function returns None for anything unusual (forward references, unknown type texts, several results); the general reader then takes the
 statement, with full checks and messages. Types at the end of a line are not parsed but looked up by their text: the general reader notes them
@@ -11,12 +15,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from wasmjit.ir.attrs import SymbolRef
-from wasmjit.ir.core import Op, Value
+from wasmjit.ir.core import Op, Value, definition, statement
 from wasmjit.ir.scanner import to_int
 
 if TYPE_CHECKING:
     from wasmjit.ir.assembly import _Row
-    from wasmjit.ir.spec import FastFn
+    from wasmjit.ir.spec import FastFn, PlainFn
 
 _SSA = r"%[\w$.-]+(?:#\d+)?"
 _ATTR_RX = {
@@ -42,6 +46,9 @@ class _Builder:
         self.operand_vars: dict[str, str] = {}
         self.dict_group = ""
         self.absent: set[str] = set()
+        self.plain = False
+        self.words: dict[str, str] = {}
+        """What the word of a plain line may be, with the comma that follows it, and the attribute's value."""
 
     def group(self) -> str:
         name = f"g{len(self.groups)}"
@@ -123,6 +130,46 @@ class _Builder:
             else:
                 raise _NotSimple
 
+    def plain_elements(self) -> None:
+        """The pieces of a plain line; raises _NotSimple when the row is none."""
+        row = self.row
+        self.plain = True
+        elements = [e for e in row.elements[:-1] if not (e[0] == "opt" and e[1][0] == ("lit", "bin"))]
+        if elements and elements[-1] == ("dict", False):
+            elements.pop()  # without a dictionary
+        tail = row.elements[-1]
+        if tail[0] != "tail" or not tail[1] or tail[1][0] != ("lit", ":") or not elements:
+            raise _NotSimple
+        first = elements[0]
+        if first[0] == "var" and first[1] in row.attrs:
+            kind = row.attrs[first[1]]
+            if kind.kind != "enum":
+                raise _NotSimple
+            elements.pop(0)
+            comma = bool(elements) and elements[0] == ("lit", ",")
+            if comma:
+                elements.pop(0)
+            self.words = {w + "," if comma else w: w for w in kind.words}
+            self.const_attrs.append(f"{first[1]!r}: words[word]")
+        slots = {x.name: x for x in row.operands}
+        names = [e[1] for e in elements[::2]]
+        if not 1 <= len(names) <= 3 or len(elements) != 2 * len(names) - 1 or any(e != ("lit", ",") for e in elements[1::2]):
+            raise _NotSimple
+        if any(e[0] != "var" or e[1] not in slots for e in elements[::2]) or len(set(names)) != len(names):
+            raise _NotSimple
+        if any(slots[n].kind for n in names) and (len(names) > 1 or slots[names[0]].kind != "*"):
+            raise _NotSimple
+        self.operand_vars = {n: f"g{i}" for i, n in enumerate(names)}
+
+    def plain_head(self) -> list[str]:
+        """Code that refuses lines whose pieces are not those of the row."""
+        out = ["def fast(p, start, rname, word, g0, g1, g2, tail, scope):"]
+        out.append("    if word not in words: return None" if self.words else "    if word is not None: return None")
+        n = len(self.operand_vars)
+        if not any(x.kind for x in self.row.operands):
+            out.append("    if " + {1: "g1 is not None", 2: "g1 is None or g2 is not None", 3: "g2 is None"}[n] + ": return None")
+        return out
+
     # Python expression for the type of a slot, None if it is only known from the operand.
     def type_of(self, name: str, seen: frozenset[str] = frozenset()) -> str | None:
         row = self.row
@@ -150,22 +197,27 @@ class _Builder:
         names = [x.name for x in self.row.operands]
         return a in names and b in names and names.index(a) < names.index(b)
 
-    def build(self) -> tuple[str, str]:
+    def build(self, plain: bool = False) -> tuple[str, str]:
+        """(regular expression, code); the first is empty for plain lines."""
         row = self.row
-        self.elements(row.elements, False)
         if len(row.results) > 1 or (not row.elements or row.elements[-1][0] != "tail"):
             raise _NotSimple
+        if plain:
+            self.plain_elements()
+        else:
+            self.elements(row.elements, False)
         missing = [x.name for x in row.operands if x.name not in self.operand_vars and x.name not in self.absent]
         if missing:
             raise _NotSimple
         pattern = "".join(self.regex) + r"[ \t]*([^\n]*)"
-        out = ["def fast(p, pos, start, rname, scope):", "    m = match(p.text, pos)", "    if m is None: return None"]
+        out = self.plain_head() if plain else ["def fast(p, pos, start, rname, scope):", "    m = match(p.text, pos)", "    if m is None: return None"]
         result = row.results[0] if row.results else None
         if result is None:
             out.append("    if rname is not None: return None")
         elif not result.kind:
             out.append("    if rname is None or rname in scope: return None")
-        out.append(f"    {', '.join([*self.groups, 'tail'])}{',' if not self.groups else ''} = m.groups()")
+        if not plain:
+            out.append(f"    {', '.join([*self.groups, 'tail'])}{',' if not self.groups else ''} = m.groups()")
         out.append("    sloc = None")
         out.append("    if p.has_locs: tail, sloc = p.split_loc(tail)")
         out.append(f"    t = p.tails[{row.ident}].get(tail)")
@@ -188,7 +240,10 @@ class _Builder:
             g = self.operand_vars[slot.name]
             expected = self.type_of(slot.name)
             if slot.kind == "*":
-                out.append(f"        v_{slot.name} = [scope[n] for n in {g}.split(', ')] if {g} else []")
+                if plain:
+                    out.append(f"        v_{slot.name} = [scope[g0]] if g1 is None else [scope[g0], scope[g1]] if g2 is None else [scope[g0], scope[g1], scope[g2]]")
+                else:
+                    out.append(f"        v_{slot.name} = [scope[n] for n in {g}.split(', ')] if {g} else []")
                 parts.append(f"*v_{slot.name}")
                 seg.append(f"len(v_{slot.name})")
                 if slot.name in row.tail_names:
@@ -230,18 +285,15 @@ class _Builder:
         operands = "[" + ", ".join(parts) + "]"
         if len(parts) == 1 and parts[0].startswith("*"):
             operands = parts[0][1:]
-        make = f"Op({row.name!r}, {operands}, attrs, (), (), start, p.source, p.block, sloc"
+        common = f"{row.name!r}, {operands}, attrs, start, p.source, p.block, sloc"
         if result is None:
-            out.append(f"    op = {make})")
+            out.append(f"    op = statement({common})")
         elif result.kind == "*":
             rt = self.type_of(result.name)
             out.append("    if rname is None:")
-            out.append(f"        op = {make})")
+            out.append(f"        op = statement({common})")
             out.append("    else:")
-            out.append(f"        r = Value({rt}[0], None, 0, rname[1:])")
-            out.append(f"        op = {make}, [r])")
-            out.append("        r.owner = op")
-            out.append("        scope[rname] = r")
+            out.append(f"        op, scope[rname] = definition({common}, {rt}[0], rname)")
         else:
             rt = self.type_of(result.name)
             if rt is None:
@@ -261,13 +313,28 @@ class _Builder:
                 out.append(f"    rt = infer({{{view}}}, attrs)")
                 out.append("    if rt is None or isinstance(rt, (str, list)): return None")
                 rt = "rt"
-            out.append(f"    r = Value({rt}, None, 0, rname[1:])")
-            out.append(f"    op = {make}, [r])")
-            out.append("    r.owner = op")
-            out.append("    scope[rname] = r")
-        out.append("    p.pos = m.end()")
+            out += define(f"{row.name!r}", operands, str(rt))
+        if not plain:
+            out.append("    p.pos = m.end()")
         out.append("    return op")
         return pattern, "\n".join(out)
+
+
+def define(name: str, operands: str, type_: str) -> list[str]:
+    """`core.definition`, written out: most statements come here."""
+    fields = {
+        "name": name, "operands": operands, "results": "[r]", "attrs": "attrs", "regions": "()", "successors": "()", "_pos": "start", "_src": "p.source",
+        "parent": "p.block", "_sloc": "sloc",
+    }  # fmt: skip
+    return [
+        "    op = new(Op)",
+        "    r = scope[rname] = new(Value)",
+        f"    r.type = {type_}",
+        "    r.owner = op",
+        "    r.index = 0",
+        "    r.name = rname[1:]",
+        *(f"    op.{k} = {v}" for k, v in fields.items()),
+    ]
 
 
 def _symbol(text: str) -> SymbolRef:
@@ -275,15 +342,30 @@ def _symbol(text: str) -> SymbolRef:
 
 
 def build(row: _Row) -> FastFn | None:
-    """The fast path of a row; None if its format is not a plain line."""
+    """The fast path of a row; None if its format is not a line that one regular expression takes."""
     builder = _Builder(row)
     try:
         pattern, code = builder.build()
     except _NotSimple:
         return None
-    names: dict[str, Any] = {
-        "match": re.compile(pattern, re.ASCII).match, "Op": Op, "Value": Value, "infer": row.infer, "_symbol": _symbol, "int": to_int,
+    return _compiled(builder, code, match=re.compile(pattern, re.ASCII).match)  # type: ignore[no-any-return]
+
+
+def build_plain(row: _Row) -> PlainFn | None:
+    """The function for plain lines of a row; None if it has no such form."""
+    builder = _Builder(row)
+    try:
+        _, code = builder.build(plain=True)
+    except _NotSimple:
+        return None
+    return _compiled(builder, code, words=builder.words)  # type: ignore[no-any-return]
+
+
+def _compiled(builder: _Builder, code: str, **names: Any) -> Any:
+    row = builder.row
+    names |= {
+        "Op": Op, "Value": Value, "new": object.__new__, "definition": definition, "statement": statement, "infer": row.infer, "_symbol": _symbol, "int": to_int,
     }  # fmt: skip
     names.update({f"F_{x.name}": x.fixed for x in (*row.operands, *row.results) if x.fixed is not None})
     exec(compile(code, f"<fast path of {row.name}>", "exec"), names)  # noqa: S102  (the text is made above, from the tables only)
-    return names["fast"]  # type: ignore[no-any-return]
+    return names["fast"]

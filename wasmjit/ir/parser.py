@@ -15,11 +15,15 @@ from wasmjit.ir.core import Block, Op, Region, Source, Value, skip_space
 from wasmjit.ir.diagnostics import Diagnostic, IRError
 from wasmjit.ir.rules import table_problem
 from wasmjit.ir.scanner import BARE, LABEL, SSA, ParseError
-from wasmjit.ir.spec import ALIASES, SPECS, OpSpec
+from wasmjit.ir.spec import ALIASES, SPECS, OpSpec, PlainFn
 from wasmjit.ir.types import Type
 
-# A statement as the printer writes it: at most one result, name with or without dialect. Everything else takes the slow way.
-_HEAD = re.compile(r"[ \t\r\n]*(?:(%[\w$.-]+) = )?([a-z_][\w.$]*)", re.ASCII)
+# A statement as the printer writes it: at most one result, name with or without dialect; and if it is a plain line (`fastpath`), what it consists of.
+# Everything else takes the slow way.
+_NAME = r"(%[\w$.-]++(?:#\d++)?+)"
+_LINE = re.compile(
+    rf"[ \t\r\n]*+(?:(%[\w$.-]++) = )?+([a-z_][\w.$]*+)(?:(?: ([a-z]\w*+,?))?+ {_NAME}(?:, {_NAME}(?:, {_NAME})?+)?+ (: [^\n]*+))?+", re.ASCII
+)
 _RESULT = re.compile(r"(%(?:[0-9]+|[A-Za-z_$.-][\w$.-]*))(?::([0-9]+))?", re.ASCII)
 MAX_ERRORS = 20
 MAX_RESULTS = 1 << 20
@@ -70,6 +74,10 @@ def _make_room() -> None:
         sys.setrecursionlimit(8000)
 
 
+def _not_plain(*args: Any) -> None:
+    """For ops that have no plain lines."""
+
+
 class _TooManyErrors(Exception):
     pass
 
@@ -89,6 +97,7 @@ class Parser(AttrReader):
         self.tails: list[dict[str, Any]] = [{} for _ in range(ROW_COUNT[0])]
         self.fasts = {name: spec.fast for name, spec in SPECS.items() if spec.fast is not None}
         self.fasts.update({short: self.fasts[full] for short, full in ALIASES.items() if full in self.fasts})
+        self.plains: dict[str, PlainFn] = {}
         self.has_locs = " loc(" in self.text
         self.scope = Scope(None)
         self.labels: dict[str, Block] = {}
@@ -571,19 +580,35 @@ class Parser(AttrReader):
                 return out
             self.expect(",")
 
+    def plain(self, name: str) -> PlainFn:
+        """The function for plain lines of an op, looked up when the op is first met."""
+        spec = SPECS.get(ALIASES.get(name, name))
+        made = spec.plain() if spec is not None and spec.plain is not None else None
+        made = self.plains[name] = made or _not_plain
+        return made
+
     def ops(self, block: Block) -> None:
         """The ops of a block, up to `}` or the next block."""
         self.block = block
         text, scope = self.text, self.scope
-        head, fasts, append = _HEAD.match, self.fasts, block.ops.append
+        line, plains, fasts, append = _LINE.match, self.plains, self.fasts, block.ops.append
         pos = self.ws()
         while True:
-            m = head(text, pos)
+            m = line(text, pos)
             if m is not None:
-                result, name = m.groups()
+                result, name, word, a, b, c, tail = m.groups()
+                if tail is not None:
+                    plain = plains.get(name)
+                    if plain is None:
+                        plain = self.plain(name)
+                    op = plain(self, pos, result, word, a, b, c, tail, scope)
+                    if op is not None:
+                        append(op)
+                        pos = m.end()
+                        continue
                 fast = fasts.get(name)
                 if fast is not None:
-                    op = fast(self, m.end(), pos, result, scope)
+                    op = fast(self, m.end(2), pos, result, scope)
                     if op is not None:
                         append(op)
                         pos = self.pos

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 ParseFn = Callable[["Parser", "OpState"], None]
 FastFn = Callable[["Parser", int, int, "str | None", Any], "Op | None"]
+PlainFn = Callable[["Parser", int, "str | None", "str | None", str, "str | None", "str | None", str, Any], "Op | None"]
+"""(parser, place, result, word, first, second and third operand, text from the colon before the types on, scope) of a plain line (`fastpath`)."""
 Report = Callable[..., None]
 
 
@@ -47,6 +49,8 @@ class OpSpec:
     implicit: str = ""
     parent: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
+    plain: Callable[[], PlainFn | None] | None = None
+    """Makes the function for plain lines."""
 
     @property
     def segmented(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from wasmjit.ir.assembly import UNIT, custom, enum, fast_path, row, rows, syntax
 from wasmjit.ir.attrreader import NUMBER, number_value
 from wasmjit.ir.attrs import Dense
-from wasmjit.ir.core import Op, Value
+from wasmjit.ir.core import Op, definition
 from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.scanner import to_int
@@ -159,10 +159,7 @@ def constant_fast(name: str, pattern: str) -> FastFn:
             if len(width) > 7:
                 return None
             t = widths[width] = IntType(int(width))
-        r = Value(t, None, 0, rname[1:])
-        op = Op(name, [], {"value": to_int(digits)}, (), (), start, p.source, p.block, None, [r])
-        r.owner = op
-        scope[rname] = r
+        op, scope[rname] = definition(name, [], {"value": to_int(digits)}, start, p.source, p.block, None, t, rname)
         p.pos = m.end()
         return op
 

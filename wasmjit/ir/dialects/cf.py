@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from wasmjit.ir.assembly import STR, fast_path, row, syntax
-from wasmjit.ir.core import Block, Op, Value
+from wasmjit.ir.core import Block, Op, Value, statement
 from wasmjit.ir.parser import OpState, Parser, Scope
 from wasmjit.ir.scanner import to_int
 from wasmjit.ir.types import I1
@@ -88,7 +88,9 @@ def _fast_br(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> 
     if target is None:
         return None
     p.pos = m.end()
-    return Op("cf.br", [], {}, (), (target,), start, p.source, p.block)
+    op = statement("cf.br", [], {}, start, p.source, p.block, None)
+    op.successors = (target,)
+    return op
 
 
 @fast_path("cf.cond_br")
@@ -112,7 +114,9 @@ def _fast_cond_br(p: Parser, pos: int, start: int, rname: str | None, scope: Any
     if one is None or two is None:
         return None
     p.pos = m.end()
-    return Op("cf.cond_br", [value], {}, (), (one, two), start, p.source, p.block)
+    op = statement("cf.cond_br", [value], {}, start, p.source, p.block, None)
+    op.successors = (one, two)
+    return op
 
 
 @syntax("cf.switch llvm.switch", "flag", succ_groups=("defaultOperands", "*caseOperands"), traits="terminator", results="")

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from wasmjit.ir.assembly import SYM, fast_path, new_row_id, row, syntax
-from wasmjit.ir.core import Op, Value
+from wasmjit.ir.core import Op, Value, definition, statement
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.types import FunctionType, Type
 
@@ -133,11 +133,10 @@ def _fast_indirect(p: Parser, pos: int, start: int, rname: str | None, scope: An
     for v, x in zip(operands[1:], inputs, strict=True):
         if v.type is not x:
             return None
-    op = Op("func.call_indirect", operands, {}, (), (), start, p.source, p.block)
-    if rname is not None:
-        r = scope[rname] = Value(results[0], op, 0, rname[1:])
-        op.results = [r]
     p.pos = m.end()
+    if rname is None:
+        return statement("func.call_indirect", operands, {}, start, p.source, p.block, None)
+    op, scope[rname] = definition("func.call_indirect", operands, {}, start, p.source, p.block, None, results[0], rname)
     return op
 
 
@@ -161,4 +160,4 @@ def _fast_return(p: Parser, pos: int, start: int, rname: str | None, scope: Any)
             return None
         operands = [value]
     p.pos = m.end()
-    return Op("func.return", operands, {}, (), (), start, p.source, p.block)
+    return statement("func.return", operands, {}, start, p.source, p.block, None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from wasmjit.ir.assembly import Types, fast_path, row, syntax
 from wasmjit.ir.attrs import Opaque
-from wasmjit.ir.core import Op, Value
+from wasmjit.ir.core import Op, definition
 from wasmjit.ir.dialects.arith import constant_fast, constant_value
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.spec import Report
@@ -39,15 +39,12 @@ _BOOL = re.compile(r" (true|false)(?=[ \t]*\n)")
 
 @fast_path("hw.constant")
 def _fast_constant(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
-    op = _number_fast(p, pos, start, rname, scope)
-    if op is not None:
-        return op
     m = _BOOL.match(p.text, pos)
-    if m is None or rname is None or rname in scope:
+    if m is None:
+        return _number_fast(p, pos, start, rname, scope)
+    if rname is None or rname in scope:
         return None
-    op = Op("hw.constant", [], {"value": m[1] == "true"}, (), (), start, p.source, p.block)
-    r = scope[rname] = Value(I1, op, 0, rname[1:])
-    op.results = [r]
+    op, scope[rname] = definition("hw.constant", [], {"value": m[1] == "true"}, start, p.source, p.block, None, I1, rname)
     p.pos = m.end()
     return op
 
@@ -80,10 +77,7 @@ def _fast_aggregate(p: Parser, pos: int, start: int, rname: str | None, scope: A
             fields.append(int(word.split(" ", 1)[0]))
         else:
             return None
-    r = Value(t, None, 0, rname[1:])
-    op = Op("hw.aggregate_constant", [], {"fields": fields}, (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
+    op, scope[rname] = definition("hw.aggregate_constant", [], {"fields": fields}, start, p.source, p.block, None, t, rname)
     p.pos = m.end()
     return op
 
@@ -204,10 +198,7 @@ def _fast_create(p: Parser, pos: int, start: int, rname: str | None, scope: Any)
     for v, (_, ft) in zip(operands, fields, strict=True):
         if v.type is not ft:
             return None
-    r = Value(t, None, 0, rname[1:])
-    op = Op("hw.struct_create", operands, {} if attrs is None else p.dict_at(m.start(2)), (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
+    op, scope[rname] = definition("hw.struct_create", operands, {} if attrs is None else p.dict_at(m.start(2)), start, p.source, p.block, None, t, rname)
     p.pos = m.end()
     return op
 
@@ -258,12 +249,9 @@ def _fast_extract(p: Parser, pos: int, start: int, rname: str | None, scope: Any
     ft = t.field_type(field)
     if ft is None:
         return None
-    r = Value(ft, None, 0, rname[1:])
-    op = Op("hw.struct_extract", [value], {"field": field}, (), (), start, p.source, p.block, None, [r])
+    op, scope[rname] = definition("hw.struct_extract", [value], {"field": field}, start, p.source, p.block, None, ft, rname)
     if attrs is not None:
         op.attrs.update(p.dict_at(m.start(3)))
-    r.owner = op
-    scope[rname] = r
     p.pos = m.end()
     return op
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wasmjit.ir.assembly import SYM, custom, fast_path, row, syntax
+from wasmjit.ir.assembly import SYM, custom, fast_path, plain_path, row, syntax
 from wasmjit.ir.attrreader import dialect_attr
 from wasmjit.ir.attrs import TimeAttr
-from wasmjit.ir.core import Op, Value
+from wasmjit.ir.core import Op, Value, definition, statement
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.typereader import dialect_type
 from wasmjit.ir.types import I1, TIME, ArrayType, InOutType, RefType, StructType, Type
@@ -134,18 +134,17 @@ def _drv(p: Parser, st: OpState) -> None:
 
 
 _SSA = r"(%[\w$.-]+(?:#\d+)?)"
-_PRB = re.compile(rf" {_SSA} : ([^\n]*)", re.ASCII)
 _DRV = re.compile(rf" {_SSA}, {_SSA} after {_SSA}(?: if {_SSA})? : ([^\n]*)", re.ASCII)
 _SIG = re.compile(rf' (?:name "([^"\\\n]*)" )?{_SSA} : ([^\n]*)', re.ASCII)
 
 
-@fast_path("llhd.prb")
-def _fast_prb(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
-    m = _PRB.match(p.text, pos)
-    if m is None or rname is None or rname in scope:
+@plain_path("llhd.prb")
+def _plain_prb(
+    p: Parser, start: int, rname: str | None, word: str | None, name: str, b: str | None, c: str | None, text: str, scope: Any
+) -> Op | None:
+    if rname is None or rname in scope or word is not None or b is not None:
         return None
-    name, text = m.groups()
-    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
+    t = p.type_cache.get(text[2:]) or p.type_cache.get(text[2:].rstrip())
     if t is None or type(t) is RefType:
         return None
     try:
@@ -155,11 +154,7 @@ def _fast_prb(p: Parser, pos: int, start: int, rname: str | None, scope: Any) ->
     st = signal.type
     if type(st) is not RefType or st.elem is not t:
         return None
-    r = Value(t, None, 0, rname[1:])
-    op = Op("llhd.prb", [signal], {}, (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
-    p.pos = m.end()
+    op, scope[rname] = definition("llhd.prb", [signal], {}, start, p.source, p.block, None, t, rname)
     return op
 
 
@@ -187,7 +182,7 @@ def _fast_drv(p: Parser, pos: int, start: int, rname: str | None, scope: Any) ->
     ):
         return None
     p.pos = m.end()
-    return Op("llhd.drv", operands, {}, (), (), start, p.source, p.block)
+    return statement("llhd.drv", operands, {}, start, p.source, p.block, None)
 
 
 @fast_path("llhd.sig")
@@ -205,10 +200,7 @@ def _fast_sig(p: Parser, pos: int, start: int, rname: str | None, scope: Any) ->
         return None
     if init.type is not t:
         return None
-    r = Value(RefType(t), None, 0, rname[1:])
-    op = Op("llhd.sig", [init], {} if label is None else {"name": label}, (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
+    op, scope[rname] = definition("llhd.sig", [init], {} if label is None else {"name": label}, start, p.source, p.block, None, RefType(t), rname)
     p.pos = m.end()
     return op
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from wasmjit.ir.assembly import SYM, UNIT, Types, enum, fast_path, row, rows, syntax
 from wasmjit.ir.attrs import Dense
-from wasmjit.ir.core import Op, Value
+from wasmjit.ir.core import Op, definition
 from wasmjit.ir.dialects.arith import CMPF, CMPI
 from wasmjit.ir.normal import named_enum
 from wasmjit.ir.parser import OpState, Parser
@@ -158,10 +158,7 @@ def _compare(name: str, words: str) -> None:
             return None
         if lhs.type is not t or rhs.type is not t:
             return None
-        r = Value(I1, None, 0, rname[1:])
-        op = Op(name, [lhs, rhs], {"predicate": predicate}, (), (), start, p.source, p.block, None, [r])
-        r.owner = op
-        scope[rname] = r
+        op, scope[rname] = definition(name, [lhs, rhs], {"predicate": predicate}, start, p.source, p.block, None, I1, rname)
         p.pos = m.end()
         return op
 
@@ -276,10 +273,7 @@ def _fast_extract(p: Parser, pos: int, start: int, rname: str | None, scope: Any
     member = member_type(t, position)
     if value.type is not t or member is None:
         return None
-    r = Value(member, None, 0, rname[1:])
-    op = Op("llvm.extractvalue", [value], {"position": position}, (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
+    op, scope[rname] = definition("llvm.extractvalue", [value], {"position": position}, start, p.source, p.block, None, member, rname)
     p.pos = m.end()
     return op
 
@@ -300,10 +294,7 @@ def _fast_insert(p: Parser, pos: int, start: int, rname: str | None, scope: Any)
     position = [int(x) for x in where.split(", ")]
     if container.type is not t or member_type(t, position) is not value.type:
         return None
-    r = Value(t, None, 0, rname[1:])
-    op = Op("llvm.insertvalue", [container, value], {"position": position}, (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
+    op, scope[rname] = definition("llvm.insertvalue", [container, value], {"position": position}, start, p.source, p.block, None, t, rname)
     p.pos = m.end()
     return op
 
@@ -341,10 +332,7 @@ def _fast_constant(p: Parser, pos: int, start: int, rname: str | None, scope: An
     if m is None or rname is None or rname in scope:
         return None
     digits, width = m.groups()
-    r = Value(IntType(int(width)), None, 0, rname[1:])
-    op = Op("llvm.mlir.constant", [], {"value": int(digits)}, (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
+    op, scope[rname] = definition("llvm.mlir.constant", [], {"value": int(digits)}, start, p.source, p.block, None, IntType(int(width)), rname)
     p.pos = m.end()
     return op
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from wasmjit.ir.assembly import fast_path, new_row_id, syntax
 from wasmjit.ir.attrs import SymbolRef
-from wasmjit.ir.core import Op, Value
+from wasmjit.ir.core import Op, definition, statement
 from wasmjit.ir.dialects.func import signature
 from wasmjit.ir.normal import bare_words
 from wasmjit.ir.parser import Operand, OpState, Parser
@@ -196,13 +196,10 @@ def _make_fast(name: str, row: int) -> Any:
             if results:
                 return None
             p.pos = m.end()
-            return Op(name, operands, {"callee": ref}, (), (), start, p.source, p.block)
+            return statement(name, operands, {"callee": ref}, start, p.source, p.block, None)
         if rname in scope or not results:
             return None
-        r = Value(results[0], None, 0, rname[1:])
-        op = Op(name, operands, {"callee": ref}, (), (), start, p.source, p.block, None, [r])
-        r.owner = op
-        scope[rname] = r
+        op, scope[rname] = definition(name, operands, {"callee": ref}, start, p.source, p.block, None, results[0], rname)
         p.pos = m.end()
         return op
 

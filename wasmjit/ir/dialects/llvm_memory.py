@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from wasmjit.ir.assembly import custom, fast_path, new_row_id, syntax
-from wasmjit.ir.core import Op, Value
+from wasmjit.ir.assembly import custom, fast_path, new_row_id, plain_path, syntax
+from wasmjit.ir.core import Op, definition, statement
 from wasmjit.ir.parser import Operand, OpState, Parser
-from wasmjit.ir.types import I1, PTR, LLVMStructType
+from wasmjit.ir.types import I1, PTR, LLVMStructType, Type
 
 # --- memory ------------------------------------------------------------------------------------------------------------
 
@@ -47,10 +47,7 @@ def _fast_alloca(p: Parser, pos: int, start: int, rname: str | None, scope: Any)
         return None
     if value.type is not st:
         return None
-    r = Value(PTR, None, 0, rname[1:])
-    op = Op("llvm.alloca", [value], {"elem_type": t}, (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
+    op, scope[rname] = definition("llvm.alloca", [value], {"elem_type": t}, start, p.source, p.block, None, PTR, rname)
     p.pos = m.end()
     return op
 
@@ -112,17 +109,29 @@ def _store(p: Parser, st: OpState) -> None:
 
 
 _SSA = r"(%[\w$.-]+(?:#\d+)?)"
-_LOAD = re.compile(rf" {_SSA} : !llvm\.ptr -> ([^\n]*)", re.ASCII)
-_STORE = re.compile(rf" {_SSA}, {_SSA} : ([^\n]*), !llvm\.ptr(?=[ \t]*\n)", re.ASCII)
+_LOAD_ROW, _STORE_ROW = new_row_id(), new_row_id()
+_LOADED = re.compile(r": !llvm\.ptr -> (.*\S)[ \t]*")
+_STORED = re.compile(r": (.*), !llvm\.ptr[ \t]*")
 
 
-@fast_path("llvm.load")
-def _fast_load(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
-    m = _LOAD.match(p.text, pos)
-    if m is None or rname is None or rname in scope:
+def _known(p: Parser, row: int, form: re.Pattern[str], text: str) -> Type | None:
+    """The type in the rest of a line of this form; None if nobody has read that type yet."""
+    t = p.tails[row].get(text)
+    if t is None:
+        m = form.fullmatch(text)
+        t = p.type_cache.get(m[1]) if m is not None else None
+        if t is not None:
+            p.tails[row][text] = t
+    return t
+
+
+@plain_path("llvm.load")
+def _plain_load(
+    p: Parser, start: int, rname: str | None, word: str | None, name: str, b: str | None, c: str | None, text: str, scope: Any
+) -> Op | None:
+    if rname is None or rname in scope or word is not None or b is not None:
         return None
-    name, text = m.groups()
-    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
+    t = p.tails[_LOAD_ROW].get(text) or _known(p, _LOAD_ROW, _LOADED, text)
     if t is None:
         return None
     try:
@@ -131,21 +140,17 @@ def _fast_load(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -
         return None
     if addr.type is not PTR:
         return None
-    r = Value(t, None, 0, rname[1:])
-    op = Op("llvm.load", [addr], {}, (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
-    p.pos = m.end()
+    op, scope[rname] = definition("llvm.load", [addr], {}, start, p.source, p.block, None, t, rname)
     return op
 
 
-@fast_path("llvm.store")
-def _fast_store(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
-    m = _STORE.match(p.text, pos)
-    if m is None or rname is not None:
+@plain_path("llvm.store")
+def _plain_store(
+    p: Parser, start: int, rname: str | None, word: str | None, val: str, ptr: str | None, c: str | None, text: str, scope: Any
+) -> Op | None:
+    if rname is not None or word is not None or ptr is None or c is not None:
         return None
-    val, ptr, text = m.groups()
-    t = p.type_cache.get(text) or p.type_cache.get(text.rstrip())
+    t = p.tails[_STORE_ROW].get(text) or _known(p, _STORE_ROW, _STORED, text)
     if t is None:
         return None
     try:
@@ -154,8 +159,7 @@ def _fast_store(p: Parser, pos: int, start: int, rname: str | None, scope: Any) 
         return None
     if addr.type is not PTR or value.type is not t:
         return None
-    p.pos = m.end()
-    return Op("llvm.store", [value, addr], {}, (), (), start, p.source, p.block)
+    return statement("llvm.store", [value, addr], {}, start, p.source, p.block, None)
 
 
 DYNAMIC = -(1 << 31)
@@ -232,10 +236,7 @@ def _fast_gep(p: Parser, pos: int, start: int, rname: str | None, scope: Any) ->
     attrs: dict[str, Any] = {"elem_type": elem, "rawConstantIndices": indices}
     if inbounds:
         attrs["inbounds"] = True
-    r = Value(res, None, 0, rname[1:])
-    op = Op("llvm.getelementptr", operands, attrs, (), (), start, p.source, p.block, None, [r])
-    r.owner = op
-    scope[rname] = r
+    op, scope[rname] = definition("llvm.getelementptr", operands, attrs, start, p.source, p.block, None, res, rname)
     p.pos = m.end()
     return op
 
