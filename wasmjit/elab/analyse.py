@@ -24,12 +24,14 @@ from wasmjit.elab.definition import (
     is_constant,
     is_pure,
     root_of,
+    short_form,
+    structure,
     walk,
     zero_time,
 )
 from wasmjit.elab.feedback import cut_feedback
 from wasmjit.elab.objects import Field, allocation, field_of, fixed, points_to_object, ties
-from wasmjit.elab.observers import polls, waits_for_change
+from wasmjit.elab.observers import loops_without_wait, polls, waits_for_change
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import UnsupportedType
@@ -97,7 +99,7 @@ class Analyser:
                 if isinstance(v.type, T.RefType):
                     self.ref_uses.setdefault(v, []).append(op)
             if op.regions:
-                for inner in walk(op):
+                for inner in structure(op):
                     for v in inner.operands:
                         if v.type.__class__ is T.RefType:
                             self.ref_uses.setdefault(v, []).append(inner)
@@ -126,7 +128,11 @@ class Analyser:
             self.group(op)
         elif name in PROCESS_OPS or (name == "seq.initial" and not op.results):
             # An initial procedure that computes nothing for registers may print, fork and wait: it is a process that starts at time 0.
-            if not waits_for_change(op) and name == "llhd.process":
+            short = short_form(op)
+            if short is not None and loops_without_wait(short.region.blocks):
+                op.regions[0].blocks  # noqa: B018  (read in full: the loop may need a wait)
+                short = None
+            if short is None and not waits_for_change(op) and name == "llhd.process":
                 d.polling += polls(op)
             d.processes.append(op)
         elif name == "llhd.drv":
@@ -425,7 +431,10 @@ class Analyser:
             assert self.body is not None
             for op in self.body.ops:
                 if op.regions:
-                    for inner in walk(op):
+                    short = short_form(op)
+                    if short is not None:
+                        self._inner_uses.update(short.outside)
+                    for inner in structure(op):
                         self._inner_uses.update(inner.operands)
                         for _, vs in inner.successors:
                             self._inner_uses.update(vs)
@@ -444,6 +453,12 @@ class Analyser:
         d.sinks.append(Sink("wire", None, v, own))
 
     def captures(self, process: Op) -> None:
+        short = short_form(process)
+        if short is not None:
+            for v, seen in short.outside.items():
+                if not isinstance(v.type, (T.RefType, T.FStringType, T.TimeType)):
+                    self.captured[v] = self.captured.get(v, False) or seen
+            return
         ops: list[Op] = list(walk(process))
         inside: set[Value] = set()
         for op in ops:

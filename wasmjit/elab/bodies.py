@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wasmjit.elab.definition import REGISTER_OPS, Definition, Sink, is_constant, is_pure
+from wasmjit.elab.definition import REGISTER_OPS, Definition, Sink, is_constant, is_pure, short_form
 from wasmjit.elab.edges import edge_waits
 from wasmjit.elab.islands import form_islands
 from wasmjit.elab.region import Lowered, ProcessDef, RegionDef
@@ -17,6 +17,7 @@ from wasmjit.sem.lower.llhd import drive_op, drive_signal, ref_of, set_ref
 from wasmjit.sem.lower.observe import Evaluation, lower_clocks, lower_sample
 from wasmjit.sem.lower.refs import PART, NetRef, Own, Ref, const_time, drive, piece_of, pointer, store_now
 from wasmjit.sem.lower.seq import power_up
+from wasmjit.sem.lower.short import lower_short
 from wasmjit.sem.lower.sim import captured_values
 from wasmjit.sem.mir import BOOL, I32, Body, I, Val
 from wasmjit.sem.sva.plan import Group
@@ -379,7 +380,11 @@ def lower_process(d: Definition, program: Program, op: Op, number: int) -> Proce
     lw.yields = yields if (results and (drives or any(r in d.result_nets for r in results))) else None
     lw.b.set_block(lw.new_block())
     prefetch_heap_allocas(lw, op)
-    if not op.regions or not op.regions[0].blocks:
+    short = short_form(op)
+    if short is not None:
+        lower_short(lw, short)
+        op.regions[0].forget_short()
+    elif not op.regions or not op.regions[0].blocks:
         lw.b.terminate(mir.Halt())
     else:
         lw.region_cfg(op.regions[0], [lw.get(v) for v in op.operands] if op.name == "seq.initial" else None)
@@ -423,9 +428,9 @@ def attached_drive(lw: Lowerer, drv: Op, current: dict[Value, Value]) -> None:
 def prefetch_heap_allocas(lw: Lowerer, op: Op) -> None:
     """Allocas whose address is captured by a fork that may outlive an iteration get memory of their own each time they execute."""
     heap: set[Op] = set()
-    from wasmjit.elab.definition import walk
+    from wasmjit.elab.definition import structure
 
-    for inner in walk(op):
+    for inner in structure(op):
         if inner.name == "sim.fork" and str(inner.attrs.get("joinType", "join")).strip('"') != "join":
             for r in inner.regions:
                 for v in captured_values(r):

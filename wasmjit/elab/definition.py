@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from wasmjit.data import dataclass, field
 from wasmjit.ir import Op, Value
@@ -10,6 +11,9 @@ from wasmjit.ir import types as T
 from wasmjit.sem.layout import Layout, layout
 from wasmjit.sem.lower.refs import NetRef, Own
 from wasmjit.sem.sva.plan import CLOCKED, UNCLOCKED, Plan, Sample
+
+if TYPE_CHECKING:
+    from wasmjit.ir.short import Short
 
 CTX_NET_BASE, CTX_INSTANCE, CTX_HEADER = 0, 4, 16
 SLOT_SIZE = 16
@@ -300,6 +304,21 @@ def attr_name(op: Op) -> str:
     if ssa and not ssa.isdigit():
         return ssa
     return ""
+
+
+def short_form(op: Op) -> Short | None:
+    """The body of a process in short form, if it has one."""
+    return op.regions[0].short() if op.name == "llhd.process" and op.regions else None
+
+
+def structure(op: Op) -> Iterator[Op]:
+    """As `walk`, without computations of integers from integers where the body is known in short form: what uses signals, waits or branches is there."""
+    short = short_form(op)
+    if short is None:
+        yield from walk(op)
+    else:
+        for block in short.region.blocks:
+            yield from block.ops
 
 
 def walk(op: Op) -> Any:

@@ -76,6 +76,26 @@ def polls(process: Op) -> list[Op]:
 BRANCHES = ("cf.br", "cf.cond_br", "cf.switch")
 
 
+def loops_without_wait(blocks: list[Block]) -> bool:
+    """Whether control can come back to a block of a body without passing a wait."""
+    done: dict[Block, bool] = {}
+    for root in blocks:
+        stack = [root] if root not in done else []
+        while stack:
+            block = stack[-1]
+            if block in done:
+                done[stack.pop()] = True
+                continue
+            done[block] = False
+            if block.ops[-1].name != "llhd.wait":
+                for s in successors(block):
+                    if s not in done:
+                        stack.append(s)
+                    elif not done[s]:
+                        return True
+    return False
+
+
 def back_edges(blocks: list[Block]) -> dict[Block, list[Block]]:
     """Heads of the loops of a body, each with the blocks that branch back to it (a depth-first search from the entry)."""
     out: dict[Block, list[Block]] = {}

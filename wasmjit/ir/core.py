@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wasmjit.ir.diagnostics import Diagnostic
 from wasmjit.ir.spec import operand_group
 from wasmjit.ir.strings import unescape
 from wasmjit.ir.types import Type
+
+if TYPE_CHECKING:
+    from wasmjit.ir.short import Short
 
 
 class Loc(NamedTuple):
@@ -267,12 +270,14 @@ class Block:
 class Region:
     """Blocks owned by an op. `blocks` is parsed from the text on first access, which raises IRError if the body is not valid."""
 
-    __slots__ = ("_blocks", "_lazy", "parent")
+    __slots__ = ("_blocks", "_lazy", "_make_short", "_short", "parent")
     parent: Op
 
     def __init__(self, blocks: list[Block] | None = None, lazy: Callable[[Region], list[Block]] | None = None) -> None:
         self._blocks = blocks if blocks is not None else []
         self._lazy = lazy
+        self._short: Short | None = None
+        self._make_short: Callable[[], Short | None] | None = None
 
     @property
     def blocks(self) -> list[Block]:
@@ -280,6 +285,20 @@ class Region:
             self._blocks = self._lazy(self)
             self._lazy = None
         return self._blocks
+
+    def short(self) -> Short | None:
+        """The body in short form (`wasmjit.ir.short`); None if it has none, or has been read in full already."""
+        if self._lazy is None:
+            return None
+        if self._make_short is not None and self._short is None:
+            self._short = self._make_short()
+            if self._short is None:
+                self._make_short = None
+        return self._short
+
+    def forget_short(self) -> None:
+        """Drops the short form, which takes memory; it is made again when somebody asks for it."""
+        self._short = None
 
     @property
     def forced(self) -> bool:

@@ -47,6 +47,8 @@ class _Builder:
         self.dict_group = ""
         self.absent: set[str] = set()
         self.plain = False
+        self.two_state = ""
+        """Attribute that the word `bin` stands for."""
         self.words: dict[str, str] = {}
         """What the word of a plain line may be, with the comma that follows it, and the attribute's value."""
 
@@ -134,7 +136,9 @@ class _Builder:
         """The pieces of a plain line; raises _NotSimple when the row is none."""
         row = self.row
         self.plain = True
-        elements = [e for e in row.elements[:-1] if not (e[0] == "opt" and e[1][0] == ("lit", "bin"))]
+        elements = list(row.elements[:-1])
+        if elements and elements[0][0] == "opt" and elements[0][1][0] == ("lit", "bin"):
+            self.two_state = elements.pop(0)[1][1][1]
         if elements and elements[-1] == ("dict", False):
             elements.pop()  # without a dictionary
         tail = row.elements[-1]
@@ -146,6 +150,7 @@ class _Builder:
             if kind.kind != "enum":
                 raise _NotSimple
             elements.pop(0)
+            self.two_state = ""  # two words are no plain line
             comma = bool(elements) and elements[0] == ("lit", ",")
             if comma:
                 elements.pop(0)
@@ -164,7 +169,13 @@ class _Builder:
     def plain_head(self) -> list[str]:
         """Code that refuses lines whose pieces are not those of the row."""
         out = ["def fast(p, start, rname, word, g0, g1, g2, tail, scope):"]
-        out.append("    if word not in words: return None" if self.words else "    if word is not None: return None")
+        if self.words:
+            out.append("    if word not in words: return None")
+        elif self.two_state:
+            out.append("    if word is not None and word != 'bin': return None")
+            self.attr_code.append(f"    if word is not None: attrs[{self.two_state!r}] = True")
+        else:
+            out.append("    if word is not None: return None")
         n = len(self.operand_vars)
         if not any(x.kind for x in self.row.operands):
             out.append("    if " + {1: "g1 is not None", 2: "g1 is None or g2 is not None", 3: "g2 is None"}[n] + ": return None")

@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wasmjit.data import replace
 from wasmjit.ir.attrreader import AttrReader
@@ -18,10 +18,13 @@ from wasmjit.ir.scanner import BARE, LABEL, SSA, ParseError
 from wasmjit.ir.spec import ALIASES, SPECS, OpSpec, PlainFn
 from wasmjit.ir.types import Type
 
+if TYPE_CHECKING:
+    from wasmjit.ir.short import Short
+
 # A statement as the printer writes it: at most one result, name with or without dialect; and if it is a plain line (`fastpath`), what it consists of.
 # Everything else takes the slow way.
 _NAME = r"(%[\w$.-]++(?:#\d++)?+)"
-_LINE = re.compile(
+PLAIN_LINE = re.compile(
     rf"[ \t\r\n]*+(?:(%[\w$.-]++) = )?+([a-z_][\w.$]*+)(?:(?: ([a-z]\w*+,?))?+ {_NAME}(?:, {_NAME}(?:, {_NAME})?+)?+ (: [^\n]*+))?+", re.ASCII
 )
 _RESULT = re.compile(r"(%(?:[0-9]+|[A-Za-z_$.-][\w$.-]*))(?::([0-9]+))?", re.ASCII)
@@ -74,7 +77,7 @@ def _make_room() -> None:
         sys.setrecursionlimit(8000)
 
 
-def _not_plain(*args: Any) -> None:
+def no_plain_line(*args: Any) -> None:
     """For ops that have no plain lines."""
 
 
@@ -98,6 +101,8 @@ class Parser(AttrReader):
         self.fasts = {name: spec.fast for name, spec in SPECS.items() if spec.fast is not None}
         self.fasts.update({short: self.fasts[full] for short, full in ALIASES.items() if full in self.fasts})
         self.plains: dict[str, PlainFn] = {}
+        self.int_tails: dict[str, Type] = {}
+        """Types by the rest of a line, `: i8` (short forms)."""
         self.has_locs = " loc(" in self.text
         self.scope = Scope(None)
         self.labels: dict[str, Block] = {}
@@ -415,15 +420,21 @@ class Parser(AttrReader):
             out.append(self.type())
         return out
 
-    def region(self, args: Sequence[tuple[str, Type]] = (), lazy: bool = False, isolated: bool = False, implicit: str = "") -> Region:
-        """A region in braces. `args`: arguments of the entry block that the op's header names. Lazy bodies are only skimmed now."""
+    def region(
+        self, args: Sequence[tuple[str, Type]] = (), lazy: bool = False, isolated: bool = False, implicit: str = "", short: bool = False
+    ) -> Region:
+        """A region in braces. `args`: arguments of the entry block that the op's header names. Lazy bodies are only skimmed now. `short`: the body may have a
+        short form (`wasmjit.ir.short`)."""
         if not self.peek("{"):
             self.error(f"expected '{{' to begin a region{self.found()}")
         scope = Scope(None if isolated else self.scope)
         if lazy:
             start = self.pos
             self.pos = self.skim_braces()
-            return Region(lazy=lambda region: self._force(region, start, scope, args, implicit))
+            made = Region(lazy=lambda region: self._force(region, start, scope, args, implicit))
+            if short:
+                made._make_short = lambda: self._short(made, start, scope.parent)
+            return made
         region = Region()
         region._blocks = self._body(region, scope, args, implicit)
         return region
@@ -453,6 +464,11 @@ class Parser(AttrReader):
                 self.pos, self.scope, self.labels, self.label_uses, self.block, self.errors, self.depth = saved
                 if collecting:
                     gc.enable()
+
+    def _short(self, region: Region, start: int, outer: Scope | None) -> Short | None:
+        from wasmjit.ir.short import short_form
+
+        return short_form(self, region.parent, start, outer)
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         """Runs a reading step; every problem ends up in `errors`."""
@@ -584,14 +600,14 @@ class Parser(AttrReader):
         """The function for plain lines of an op, looked up when the op is first met."""
         spec = SPECS.get(ALIASES.get(name, name))
         made = spec.plain() if spec is not None and spec.plain is not None else None
-        made = self.plains[name] = made or _not_plain
+        made = self.plains[name] = made or no_plain_line
         return made
 
     def ops(self, block: Block) -> None:
         """The ops of a block, up to `}` or the next block."""
         self.block = block
         text, scope = self.text, self.scope
-        line, plains, fasts, append = _LINE.match, self.plains, self.fasts, block.ops.append
+        line, plains, fasts, append = PLAIN_LINE.match, self.plains, self.fasts, block.ops.append
         pos = self.ws()
         while True:
             m = line(text, pos)

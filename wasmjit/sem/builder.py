@@ -21,9 +21,12 @@ from typing import Any, overload
 from .fold import EFFECT_FREE, FOLD, NO_WRITE, zero_leaf
 from .mir import BOOL, I32, I64, Block, Body, Br, CallS, CallSite, CondBr, Fault, Halt, I, Op, Ret, Switch, Term, Ty, Val, Wait
 from .passes import finish_body
-from .simplify import COMMUTATIVE, SIMPLIFY, SWAPPED
+from .simplify import COMMUTATIVE, OF_CONSTANTS, SIMPLIFY, SWAPPED
 
 _LOADS = frozenset({"ldt", "ldbits"})
+_PURE = {code: (FOLD.get(code), SIMPLIFY.get(code) if code in FOLD else None, code in OF_CONSTANTS) for code in EFFECT_FREE}
+"""What may be removed when nobody uses it: (folding, simplification, whether that needs a constant or twice the same operand)."""
+_new = object.__new__
 MAKES_NOTHING = ("sim.d", "sim.m", "sim.p", "sim.t", "verif.", "sva.", "jit.", "randomize.", "sin", "cos", "exp", "log", "sqrt", "pow")
 """Beginnings of the names of host services that allocate no guest memory; there is a poll of the collector before all others."""
 
@@ -142,10 +145,15 @@ class BodyBuilder:
         """`op` with one result type."""
         if args.__class__ is not tuple:
             args = tuple(args)
-        if code not in EFFECT_FREE:
+        known = _PURE.get(code)
+        if known is None:
             return self._emit(code, (ty,), args, attr, loc)[0]
-        fold = FOLD.get(code)
-        if fold is not None:
+        fold, simplify, two = known
+        block = self.block
+        assert block is not None
+        if fold is None:
+            key: tuple[Any, ...] = (code, ty, attr, args) if code not in _LOADS else (code, ty, attr, args, self._epochs.get(block.id, 0))
+        else:
             if not args or args[0].const is not None:
                 for a in args:
                     if a.const is None:
@@ -156,22 +164,28 @@ class BodyBuilder:
                     args = (args[1], args[0])
                 elif code == "icmp":
                     args, attr = (args[1], args[0]), SWAPPED[attr]
-            simplify = SIMPLIFY.get(code)
-            if simplify is not None:
+            # Most operations have two different operands that are no constants, of which nothing follows.
+            if simplify is not None and (not two or args[1].const is not None or args[0].const is not None or args[0] is args[1]):
                 r = simplify(self, ty, args, attr)
                 if r is not None:
                     return r
-        block = self.block
-        assert block is not None
-        key: tuple[Any, ...] = (code, ty, attr, args) if code not in _LOADS else (code, ty, attr, args, self._epochs.get(block.id, 0))
+            key = (code, ty, attr, args)
         hit: Val | None = self._table.get(key)
         if hit is None:
-            # `_emit` for an operation with one result that writes nothing: most operations are.
+            # `_emit` for an operation with one result that writes nothing: most operations are. Instances made without `__init__` cost a third.
             assert block.term is None, f"{self.body.key}: {code} after the end of {block}"
             n = self._next
             self._next = n + 1
-            hit = self._table[key] = Val(n, ty)
-            op = self._defs[n] = Op(code, (hit,), args, attr, loc)
+            hit = self._table[key] = _new(Val)
+            hit.id = n
+            hit.ty = ty
+            hit.const = None
+            op = self._defs[n] = _new(Op)
+            op.code = code
+            op.dsts = (hit,)
+            op.args = args
+            op.attr = attr
+            op.loc = loc
             block.ops.append(op)
         return hit
 

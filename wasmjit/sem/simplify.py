@@ -319,6 +319,8 @@ SIMPLIFY: dict[str, SimplifyFn] = {
     "icmp": _icmp, "mux": _mux, "extract": _extract, "concat": _concat, "repl": _repl, "zext": _zext, "sext": _sext,
     "fneg": _fneg, "parity": _parity, "aget": _aget, "aput": _aput, "aslice": _aslice,
 }  # fmt: skip
+OF_CONSTANTS = frozenset({"add", "sub", "mul", "and", "or", "xor", "divu", "modu", "divs", "shl", "shru", "shrs", "icmp"})
+"""Operations of two operands that are only simplified when one of them is a constant, or both are the same."""
 COMMUTATIVE = frozenset({"add", "mul", "and", "or", "xor"})
 SWAPPED = {
     "eq": "eq", "ne": "ne", "slt": "sgt", "sle": "sge", "sgt": "slt", "sge": "sle", "ult": "ugt", "ule": "uge", "ugt": "ult", "uge": "ule",

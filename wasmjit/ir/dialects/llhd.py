@@ -309,7 +309,7 @@ def _process(p: Parser, st: OpState) -> None:
         st.results = p.type_list_parens() if p.peek("(") else p.types_plain()
     if p.accept_word("attributes"):
         st.attrs = p.attr_dict()
-    st.regions.append(p.region(lazy=True))
+    st.regions.append(p.region(lazy=True, short=st.name == "llhd.process" and not st.results))
     st.attrs.update(p.optional_attr_dict())
 
 

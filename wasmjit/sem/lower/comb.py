@@ -17,8 +17,10 @@ _BINARY = {
     "comb.shru": "shru",
     "comb.shrs": "shrs",
 }
+CODES = {**_FOLDED, **_BINARY}
+"""MIR operations of those that have one."""
 # The four-state and wildcard predicates coincide with the two-state ones on two-state values.
-_PREDICATES = {"ceq": "eq", "cne": "ne", "weq": "eq", "wne": "ne"}
+PREDICATES = {"ceq": "eq", "cne": "ne", "weq": "eq", "wne": "ne"}
 _NUMBERED = ("eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge", "ceq", "cne", "weq", "wne")
 
 
@@ -58,7 +60,7 @@ def _icmp(lw: Lowerer, op: Op) -> None:
         lw.set(op.results[0], lw.const(BOOL, int(pred in ("eq", "ceq", "weq", "ule", "uge", "sle", "sge"))))
         return
     a, b = lw.one(op.operands[0]), lw.one(op.operands[1])
-    lw.set(op.results[0], lw.x("icmp", BOOL, a, b, attr=_PREDICATES.get(pred, pred)))
+    lw.set(op.results[0], lw.x("icmp", BOOL, a, b, attr=PREDICATES.get(pred, pred)))
 
 
 @lowers("comb.extract")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from wasmjit.ir import Block as IRBlock
 from wasmjit.ir import Op, Region, Value
 from wasmjit.ir import types as T
+from wasmjit.ir.short import RowOp
 from wasmjit.sem import mir
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.layout import Layout, UnsupportedType, layout
@@ -146,6 +147,8 @@ class Lowerer:
         self.scope = scope
         self.name = name
         self.values: dict[Value, Leaves] = {}
+        self.rows: dict[str, Val] = {}
+        """Values of rows of a body in short form, by name with `%`."""
         self.blocks: dict[IRBlock, mir.Block] = {}
         self.op: Op | None = None
         self.on_return: Callable[[Op], None] | None = None
@@ -178,6 +181,11 @@ class Lowerer:
                 from wasmjit.sem.lower.sim import render
 
                 return render(self, v)
+            if v.owner.__class__ is RowOp:
+                row = self.rows.get("%" + v.name)
+                if row is None:
+                    raise Unsupported(self.op, f"value %{v.name} is used before it is computed")
+                return (row,)
             if self.scope is None:
                 raise Unsupported(self.op, f"value %{v.name} is defined outside of this body")
             got = self.scope.external(self, v)
@@ -274,14 +282,7 @@ class Lowerer:
         if not blocks:
             raise Unsupported(self.op, "empty region")
         reachable = order(blocks)
-        known = set(reachable)
-        for ir_block in blocks[1:]:
-            if ir_block not in known:
-                continue
-            mb = self.new_block()
-            self.blocks[ir_block] = mb
-            for a in ir_block.args:
-                self.set(a, [self.b.block_param(mb, ty) for ty in self.lay(a).leaves])
+        self.enter_blocks(blocks, reachable)
         first = blocks[0]
         if entry_args is not None:
             for a, leaves in zip(first.args, entry_args, strict=True):
@@ -299,6 +300,17 @@ class Lowerer:
                 self.values[scan.index] = index
             if not self.b.terminated:
                 raise Unsupported(ir_block.ops[-1] if ir_block.ops else self.op, "block does not end in a terminator")
+
+    def enter_blocks(self, blocks: list[IRBlock], reachable: list[IRBlock]) -> None:
+        """Make the MIR blocks of all reachable blocks but the entry, with their parameters."""
+        known = set(reachable)
+        for ir_block in blocks[1:]:
+            if ir_block not in known:
+                continue
+            mb = self.new_block()
+            self.blocks[ir_block] = mb
+            for a in ir_block.args:
+                self.set(a, [self.b.block_param(mb, ty) for ty in self.lay(a).leaves])
 
     def branch_args(self, values: list[Value]) -> Leaves:
         return self.args(values)
