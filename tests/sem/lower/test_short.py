@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.support.manybodies import design as many_bodies
 
+from tests.support.manybodies import design as many_bodies
 from wasmjit.ir import Design, IRError, Op, Region, parse_file, parse_text
 from wasmjit.ir.short import FORMS, RowOp, Short
 from wasmjit.sched.options import RunOptions
