@@ -151,6 +151,8 @@ class _Reader:
         self.outside: dict[Value, bool] = {}
         self.earlier: dict[str, tuple[Type, Block]] = {}
         """Rows of the blocks before: type and block by name."""
+        self.elsewhere_used: set[str] = set()
+        """Names of rows that rows of other blocks use."""
         self.crossing: set[tuple[Block, Block]] = set()
         """Blocks of a definition and of a use, where they differ."""
         p.block = Block(self.region)
@@ -171,7 +173,29 @@ class _Reader:
             dominance = Dominance(self.region)
             if not all(dominance.dominates(a, b) for a, b in self.crossing):
                 return None
+        self.drop_unused()
         return Short(self.region, self.scope, self.outside, p.source)
+
+    def drop_unused(self) -> None:
+        """Leaves out the rows whose values nothing uses. Operations have looked theirs up in the scope."""
+        wanted = self.scope
+        elsewhere = self.elsewhere_used
+        for block, items in self.scope.statements.items():
+            here: set[str | None] = set()
+            kept: list[Row | Op] = []
+            for item in reversed(items):
+                if isinstance(item, tuple):
+                    name = item[1]
+                    if name not in here and name not in wanted and name not in elsewhere:
+                        continue
+                    here.add(item[2])
+                    here.add(item[3])
+                    if item[4] is not None:
+                        here.add(item[4])
+                kept.append(item)
+            if len(kept) < len(items):
+                kept.reverse()
+                self.scope.statements[block] = kept
 
     def block(self, block: Block) -> None:
         """The statements of a block."""
@@ -278,6 +302,7 @@ class _Reader:
             if row[0] is not t:
                 raise _NotShort
             self.crossing.add((row[1], block))
+            self.elsewhere_used.add(name)
             return
         v = self.scope[name]
         if v.type is not t:

@@ -9,7 +9,7 @@ from wasmjit.ir.assembly import STR, fast_path, row, syntax
 from wasmjit.ir.core import Block, Op, Value, statement
 from wasmjit.ir.parser import OpState, Parser, Scope
 from wasmjit.ir.scanner import to_int
-from wasmjit.ir.types import I1
+from wasmjit.ir.types import I1, Type
 
 _SSA = r"%[\w$.-]+(?:#\d+)?"
 _DEST = r"\^([\w$.-]+)(?:\((%[^:\n]*?) : ([^\n]*?)\))?"
@@ -36,15 +36,17 @@ def _cond_br(p: Parser, st: OpState) -> None:
     st.attrs.update(p.optional_attr_dict())
 
 
-def _target(p: Parser, label: str, args: str | None, types: str | None, at: int, scope: Scope) -> tuple[Block, list[Value]] | None:
+def branch_target(
+    p: Parser, label: str, args: str | None, types: str | None, types_at: int, at: int, scope: Scope
+) -> tuple[Block, list[Value]] | None:
+    """Block and operands of a successor that stands at `at`, its types at `types_at`; None if that is for the general reader."""
     block = p.labels.get(label)
     if block is None:
         block = p.labels[label] = Block(p.block.region, label)
         p.label_uses[label] = at
-    if args is None:
+    if args is None or types is None:
         return block, []
-    key = types
-    known = p.branch_types.get(key)
+    known = p.branch_types.get(types) or note_types(p, types, types_at)
     if known is None:
         return None
     try:
@@ -59,17 +61,16 @@ def _target(p: Parser, label: str, args: str | None, types: str | None, at: int,
     return block, values
 
 
-def _note(p: Parser, types: str | None, at: int) -> bool:
-    """Parses the type list of branch arguments once per spelling; False if it is not one."""
-    if types is None or types in p.branch_types:
-        return True
+def note_types(p: Parser, types: str, at: int) -> tuple[Type, ...] | None:
+    """Reads a list of types once per spelling; None if it is not one."""
     back, p.pos = p.pos, at
     found = p.types_plain()
     ok = p.pos == at + len(types)
     p.pos = back
-    if ok:
-        p.branch_types[types] = tuple(found)
-    return ok
+    if not ok:
+        return None
+    known = p.branch_types[types] = tuple(found)
+    return known
 
 
 _BR = re.compile(rf" {_DEST}[ \t]*(?=\n)", re.ASCII)
@@ -82,9 +83,7 @@ def _fast_br(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> 
     if m is None or rname is not None:
         return None
     label, args, types = m.groups()
-    if types is not None and types not in p.branch_types and not _note(p, types, m.start(3)):
-        return None
-    target = _target(p, label, args, types, pos + 1, scope)
+    target = branch_target(p, label, args, types, m.start(3), pos + 1, scope)
     if target is None:
         return None
     p.pos = m.end()
@@ -99,18 +98,14 @@ def _fast_cond_br(p: Parser, pos: int, start: int, rname: str | None, scope: Any
     if m is None or rname is not None:
         return None
     cond, l1, a1, t1, l2, a2, t2 = m.groups()
-    if (t1 is not None and t1 not in p.branch_types and not _note(p, t1, m.start(4))) or (
-        t2 is not None and t2 not in p.branch_types and not _note(p, t2, m.start(7))
-    ):
-        return None
     try:
         value = scope[cond]
     except KeyError:
         return None
     if value.type is not I1:
         return None
-    one = _target(p, l1, a1, t1, pos + 1, scope)
-    two = _target(p, l2, a2, t2, pos + 1, scope)
+    one = branch_target(p, l1, a1, t1, m.start(4), pos + 1, scope)
+    two = branch_target(p, l2, a2, t2, m.start(7), pos + 1, scope)
     if one is None or two is None:
         return None
     p.pos = m.end()

@@ -9,6 +9,7 @@ from wasmjit.ir.assembly import SYM, custom, fast_path, plain_path, row, syntax
 from wasmjit.ir.attrreader import dialect_attr
 from wasmjit.ir.attrs import TimeAttr
 from wasmjit.ir.core import Op, Value, definition, statement
+from wasmjit.ir.dialects.cf import branch_target, note_types
 from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.typereader import dialect_type
 from wasmjit.ir.types import I1, TIME, ArrayType, InOutType, RefType, StructType, Type
@@ -347,6 +348,42 @@ def _wait(p: Parser, st: OpState) -> None:
     st.operands = [*yields, *delay, *observed]
     st.segments = [len(yields), len(delay), len(observed)]
     st.attrs = p.optional_attr_dict()
+
+
+_WAIT = re.compile(
+    r" (?:delay (%[\w$.-]++), )?+(?:\((%[^:\n()]*) : ([^\n()]*+)\), )?+\^([\w$.-]++)(?:\((%[^:\n()]*) : ([^\n()]*+)\))?+(?=[ \t]*+\n)", re.ASCII
+)
+
+
+@fast_path("llhd.wait")
+def _fast_wait(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
+    m = _WAIT.match(p.text, pos)
+    if m is None or rname is not None:
+        return None
+    time, observed, types, label, args, arg_types = m.groups()
+    operands: list[Value] = []
+    try:
+        if time is not None:
+            operands.append(scope[time])
+            if operands[0].type is not TIME:
+                return None
+        n = 0
+        if observed is not None:
+            values = [scope[x] for x in observed.split(", ")]
+            n = len(values)
+            known = p.branch_types.get(types) or note_types(p, types, m.start(3))
+            if known is None or len(known) != n or any(v.type is not t for v, t in zip(values, known, strict=True)):
+                return None
+            operands += values
+    except KeyError:
+        return None
+    target = branch_target(p, label, args, arg_types, m.start(6), pos + 1, scope)
+    if target is None:
+        return None
+    p.pos = m.end()
+    op = statement("llhd.wait", operands, {"operandSegmentSizes": [0, int(time is not None), n]}, start, p.source, p.block, None)
+    op.successors = (target,)
+    return op
 
 
 def _typed_group(p: Parser) -> list[Value]:
