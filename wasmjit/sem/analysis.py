@@ -5,7 +5,7 @@ Sets of values are Python ints used as bit sets (bit `Val.id`); ids are dense wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from wasmjit.data import dataclass
 
@@ -32,13 +32,7 @@ def resume_block(term: Term | None) -> Block | None:
 
 def successors(block: Block) -> list[Block]:
     """Targets of edges and, last, of the resume point."""
-    term = block.term
-    if term is None:
-        return []
-    out = [b for b, _ in term.edges()]
-    if isinstance(term, (Wait, CallS)):
-        out.append(term.resume)
-    return out
+    return block.term.targets() if block.term is not None else []
 
 
 def predecessors(body: Body) -> dict[int, list[Block]]:
@@ -124,10 +118,10 @@ class Liveness:
         return out
 
 
-def _use(bits: int, vals: Sequence[Val]) -> int:
-    for v in vals:
-        if v.const is None:
-            bits |= 1 << v.id
+def _bits(ids: Iterable[int]) -> int:
+    bits = 0
+    for i in ids:
+        bits |= 1 << i
     return bits
 
 
@@ -137,13 +131,14 @@ def liveness(body: Body) -> Liveness:
     gen: dict[int, int] = {}
     kill: dict[int, int] = {}
     end: dict[int, int] = {}
+    defined: dict[int, set[int]] = {}
+    crossing: set[int] = set()
     for b in body.blocks:
-        defined = 0
+        used: set[int] = set()
+        local: set[int] = set()
         for v in b.params:
             values[v.id] = v
-            defined |= 1 << v.id
-        used: set[int] = set()
-        local: set[int] = {v.id for v in b.params}
+            local.add(v.id)
         for op in b.ops:
             for a in op.args:
                 if a.const is None and a.id not in local:
@@ -151,16 +146,16 @@ def liveness(body: Body) -> Liveness:
             for d in op.dsts:
                 values[d.id] = d
                 local.add(d.id)
-                defined |= 1 << d.id
-        up = 0
-        for vid in used:
-            up |= 1 << vid
-        at_end = 0
+        last: set[int] = set()
         if b.term is not None:
-            at_end = _use(at_end, b.term.uses())
+            last.update([v.id for v in b.term.uses() if v.const is None])
             for _, args in b.term.edges():
-                at_end = _use(at_end, args)
-        gen[b.id], kill[b.id], end[b.id] = up, defined, at_end
+                last.update([v.id for v in args if v.const is None])
+        gen[b.id], end[b.id], defined[b.id] = _bits(used), _bits(last), local
+        crossing |= used
+        crossing |= last
+    for bid, local in defined.items():
+        kill[bid] = _bits(local & crossing)  # other values are never live, and a body has many of them
     live_in = {b.id: 0 for b in body.blocks}
     live_out = {b.id: 0 for b in body.blocks}
     preds = predecessors(body)

@@ -229,6 +229,10 @@ class Term:
         """Control-flow edges taken inside one activation: (target, arguments)."""
         return []
 
+    def targets(self) -> list[Block]:
+        """Targets of the edges and, last, the block at which a suspension continues."""
+        return [b for b, _ in self.edges()]
+
     def uses(self) -> tuple[Val, ...]:
         """Values read by the terminator itself (edge arguments not included)."""
         return ()
@@ -243,6 +247,9 @@ class Br(Term):
     def edges(self) -> list[tuple[Block, tuple[Val, ...]]]:
         return [(self.target, self.args)]
 
+    def targets(self) -> list[Block]:
+        return [self.target]
+
 
 class CondBr(Term):
     __slots__ = ("cond", "fargs", "ftarget", "targs", "ttarget")
@@ -252,6 +259,9 @@ class CondBr(Term):
 
     def edges(self) -> list[tuple[Block, tuple[Val, ...]]]:
         return [(self.ttarget, self.targs), (self.ftarget, self.fargs)]
+
+    def targets(self) -> list[Block]:
+        return [self.ttarget, self.ftarget]
 
     def uses(self) -> tuple[Val, ...]:
         return (self.cond,)
@@ -302,6 +312,9 @@ class Wait(Term):
     ) -> None:
         self.resume, self.sens, self.dyn, self.time, self.token, self.loc = resume, sens, dyn, time, 0, None
 
+    def targets(self) -> list[Block]:
+        return [self.resume]
+
     def uses(self) -> tuple[Val, ...]:
         return tuple(d[0] for d in self.dyn) + (self.time or ())
 
@@ -313,6 +326,9 @@ class CallS(Term):
 
     def __init__(self, callee: str | None, args: tuple[Val, ...], resume: Block, site: CallSite | None = None) -> None:
         self.callee, self.args, self.resume, self.site, self.token, self.loc = callee, args, resume, site, 0, None
+
+    def targets(self) -> list[Block]:
+        return [self.resume]
 
     def uses(self) -> tuple[Val, ...]:
         return self.args

@@ -253,38 +253,34 @@ def _separate_entry(body: Body) -> None:
 
 def _rematerialise(body: Body, next_id: int) -> int:
     """Context and frame addresses and net ids are computed anew in each block that uses them, so that they never take a frame slot."""
+    if len(body.blocks) == 1:
+        return next_id
     defs: dict[int, tuple[Op, int]] = {}
     for b in body.blocks:
         for op in b.ops:
             if op.code in _REMAT:
                 defs[op.dsts[0].id] = (op, b.id)
-    if not defs or len(body.blocks) == 1:
+    if not defs:
         return next_id
     for b in body.blocks:
         assert b.term is not None
         here: dict[int, Val] = {}
+        bid = b.id
         new: list[Op] = []
-
-        def local(v: Val, block: int, here: dict[int, Val], new: list[Op]) -> None:
-            nonlocal next_id
-            if v.const is None and v.id in defs and defs[v.id][1] != block and v.id not in here:
-                op = defs[v.id][0]
-                here[v.id] = Val(next_id, v.ty)
-                next_id += 1
-                new.append(Op(op.code, (here[v.id],), (), op.attr, op.loc))
-
-        for op in b.ops:
-            for a in op.args:
-                local(a, b.id, here, new)
-        for a in b.term.uses():
-            local(a, b.id, here, new)
-        for _, args in b.term.edges():
-            for a in args:
-                local(a, b.id, here, new)
+        for args in ([op.args for op in b.ops], (b.term.uses(),), [a for _, a in b.term.edges()]):
+            for group in args:
+                for v in group:
+                    if v.id in defs and v.const is None and v.id not in here and defs[v.id][1] != bid:
+                        op = defs[v.id][0]
+                        here[v.id] = Val(next_id, v.ty)
+                        next_id += 1
+                        new.append(Op(op.code, (here[v.id],), (), op.attr, op.loc))
         if here:
             for op in b.ops:
-                if any(a.id in here for a in op.args):
-                    op.args = tuple([here.get(a.id, a) for a in op.args])
+                for a in op.args:
+                    if a.id in here and a.const is None:
+                        op.args = tuple([x if x.const is not None else here.get(x.id, x) for x in op.args])
+                        break
             map_term(b.term, here)
             b.ops[:0] = new
     return next_id
@@ -294,46 +290,41 @@ def _remove_dead(body: Body) -> None:
     """Removes operations without effects and block parameters that nothing needs."""
     defs: dict[int, Op] = {}
     sources: dict[int, list[Val]] = {}  # block parameter -> arguments it may receive
-    live: set[int] = set()
-    work: list[Val] = []
-
-    def need(v: Val) -> None:
-        if v.const is None and v.id not in live:
-            live.add(v.id)
-            work.append(v)
-
+    needed: list[Val] = []
+    fixed: set[int] = set()
     for b in body.blocks:
         for op in b.ops:
             if op.code in EFFECT_FREE:
                 for d in op.dsts:
                     defs[d.id] = op
             else:
-                for a in op.args:
-                    need(a)
-        assert b.term is not None
-        for v in b.term.uses():
-            need(v)
-        for t, args in b.term.edges():
+                needed += op.args
+        term = b.term
+        assert term is not None
+        needed += term.uses()
+        for t, args in term.edges():
             for p, a in zip(t.params, args, strict=True):
                 sources.setdefault(p.id, []).append(a)
-    fixed: set[int] = set()
-    for b in body.blocks:
-        r = resume_block(b.term)
+        r = resume_block(term)
         if r is not None:
             fixed.add(r.id)
-            for p in r.params:
-                need(p)
-    while work:
-        v = work.pop()
-        made = defs.get(v.id)
+            needed += r.params
+    live: set[int] = set()
+    seen = live.add
+    while needed:
+        v = needed.pop()
+        i = v.id
+        if v.const is not None or i in live:
+            continue
+        seen(i)
+        made = defs.get(i)
         if made is not None:
-            for a in made.args:
-                need(a)
-        for a in sources.get(v.id, ()):
-            need(a)
+            needed += made.args
+        elif i in sources:
+            needed += sources[i]
     dropped: dict[int, list[bool]] = {}
     for b in body.blocks:
-        b.ops = [op for op in b.ops if op.code not in EFFECT_FREE or any(d.id in live for d in op.dsts)]
+        b.ops = [op for op in b.ops if op.code not in EFFECT_FREE or op.dsts[0].id in live]
         if b.params and b.id not in fixed:
             keep = [p.id in live for p in b.params]
             if not all(keep):

@@ -161,7 +161,7 @@ def test_rows_that_nothing_uses_are_left_out() -> None:
 
 
 def test_rows_are_operations_for_those_who_ask() -> None:
-    design = parse_text(module("    %x = comb.add %c3, %five : i8\n    %y = comb.icmp eq %x, %c3 : i8\n    llhd.drv %b, %x after %t : i8" + WAIT))
+    design = parse_text(module("    %x = comb.add %c3, %five : i8\n    %y = comb.icmp eq %x, %c3 : i8\n    llhd.drv %b, %x after %t if %y : i8" + WAIT))
     process = next(op for op in design.symbols["top"].regions[0].blocks[0].ops if op.name == "llhd.process")
     short = process.regions[0].short()
     assert short is not None
