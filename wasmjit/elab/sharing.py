@@ -31,14 +31,21 @@ def share_bodies(definitions: Iterable[tuple[Definition, Lowered]]) -> int:
     owners = list(definitions)
     if len(owners) < 2:
         return 0
+    # Most bodies have no twin, which their outlines tell.
+    alike: dict[Hashable, list[tuple[Definition, RegionDef | ProcessDef]]] = {}
     for d, low in owners:
         holders: list[RegionDef | ProcessDef] = [*low.regions, *low.processes]
         for holder in holders:
             if sum(len(b.ops) for b in holder.body.blocks) >= MIN_OPS:
-                slots: list[Slot] = []
-                key = shape(holder.body, slots)
-                if key is not None:
-                    groups.setdefault((type(holder), key), []).append((d, holder, slots))
+                alike.setdefault(outline(holder.body), []).append((d, holder))
+    for candidates in alike.values():
+        if all(d is candidates[0][0] for d, _ in candidates):
+            continue
+        for d, holder in candidates:
+            slots: list[Slot] = []
+            key = shape(holder.body, slots)
+            if key is not None:
+                groups.setdefault((type(holder), key), []).append((d, holder, slots))
     saved = 0
     for members in groups.values():
         # One body per definition: a module's own twins share nothing here, their contexts are the same.
@@ -48,6 +55,11 @@ def share_bodies(definitions: Iterable[tuple[Definition, Lowered]]) -> int:
         if len(firsts) > 1 and share(list(firsts.values())):
             saved += len(firsts) - 1
     return saved
+
+
+def outline(body: Body) -> Hashable:
+    """What bodies of the same shape have in common, at little cost: the operations in order."""
+    return hash(tuple([op.code for b in body.blocks for op in b.ops])), len(body.blocks)
 
 
 class Slot:
