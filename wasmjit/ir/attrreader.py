@@ -33,6 +33,10 @@ def dialect_attr(*names: str) -> Callable[[AttrFn], AttrFn]:
     return add
 
 
+_ENTRY = re.compile(r"""\[(\d{1,18}), @(?:"([^"\\\n]*)"|([A-Za-z_$.-][\w$.-]*))\]""", re.ASCII)
+"""An entry of the table of virtual methods that a class has: `[3, @f]`. Class libraries have tens of thousands of them."""
+
+
 class AttrReader(TypeReader):
     alias_attrs: dict[str, Any]
 
@@ -114,7 +118,12 @@ class AttrReader(TypeReader):
             return out
         self.enter()
         while True:
-            out.append(self.attr())
+            m = _ENTRY.match(self.text, self.ws())
+            if m is not None:
+                self.pos = m.end()
+                out.append([int(m[1]), SymbolRef(m[3] if m[2] is None else m[2])])
+            else:
+                out.append(self.attr())
             if self.accept("]"):
                 self.leave()
                 return out

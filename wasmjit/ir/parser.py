@@ -101,6 +101,8 @@ class Parser(AttrReader):
         self.fasts = {name: spec.fast for name, spec in SPECS.items() if spec.fast is not None}
         self.fasts.update({short: self.fasts[full] for short, full in ALIASES.items() if full in self.fasts})
         self.plains: dict[str, PlainFn] = {}
+        self.signatures: dict[tuple[bool, str], tuple[int, tuple[str, ...], tuple[Type, ...], tuple[Type, ...], bool]] = {}
+        """Signatures of functions by the rest of their line (`dialects.func.signature`)."""
         self.int_tails: dict[str, Type] = {}
         """Types by the rest of a line, `: i8` (short forms)."""
         self.has_locs = " loc(" in self.text

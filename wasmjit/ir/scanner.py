@@ -47,7 +47,15 @@ class Scanner:
 
     def ws(self) -> int:
         """Skips white space and comments; the new position."""
-        m = WS.match(self.text, self.pos)
+        text, pos = self.text, self.pos
+        c = text[pos : pos + 1]
+        if c == " ":
+            pos += 1
+            c = text[pos : pos + 1]
+        if c > " " and c != "/":  # mostly there is one blank or none
+            self.pos = pos
+            return pos
+        m = WS.match(text, pos)
         assert m is not None
         self.pos = m.end()
         return self.pos
@@ -57,7 +65,7 @@ class Scanner:
 
     def accept(self, literal: str) -> bool:
         """Takes a punctuation if it comes next."""
-        if self.text.startswith(literal, self.ws()):
+        if self.text.startswith(literal, self.pos) or self.text.startswith(literal, self.ws()):
             self.pos += len(literal)
             return True
         return False

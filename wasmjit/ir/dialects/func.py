@@ -13,6 +13,14 @@ from wasmjit.ir.types import FunctionType, Type
 
 def signature(p: Parser, st: OpState) -> tuple[list[str], list[Type], list[Type], bool]:
     """`(%a: T {attrs}, ...) -> (T {attrs}, T)`: argument names ("" for types only), input and result types, vararg. Attributes go to `st.attrs`."""
+    start = p.ws()
+    end = p.text.find("\n", start)
+    line = p.text[start : end if end >= 0 else len(p.text)]
+    llvm = st.name.startswith("llvm")
+    known = p.signatures.get((llvm, line))
+    if known is not None:
+        p.pos = start + known[0]
+        return list(known[1]), list(known[2]), list(known[3]), known[4]
     p.expect("(")
     names: list[str] = []
     inputs: list[Type] = []
@@ -29,7 +37,7 @@ def signature(p: Parser, st: OpState) -> tuple[list[str], list[Type], list[Type]
                 name = p.ssa()[0]
                 p.expect(":")
             names.append(name)
-            inputs.append(p.type("llvm." if st.name.startswith("llvm") else ""))
+            inputs.append(p.type("llvm." if llvm else ""))
             arg_attrs.append(p.optional_attr_dict())
             p.optional_location()
             if p.accept(")"):
@@ -52,6 +60,9 @@ def signature(p: Parser, st: OpState) -> tuple[list[str], list[Type], list[Type]
         st.attrs["arg_attrs"] = arg_attrs
     if any(res_attrs):
         st.attrs["res_attrs"] = res_attrs
+    if not any(arg_attrs) and not any(res_attrs) and p.pos - start <= len(line):
+        # Methods of a class library share their signatures, and so the rest of the line.
+        p.signatures[llvm, line] = p.pos - start, tuple(names), tuple(inputs), tuple(results), vararg
     return names, inputs, results, vararg
 
 

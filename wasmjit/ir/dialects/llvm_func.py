@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from wasmjit.ir.assembly import fast_path, new_row_id, syntax
-from wasmjit.ir.attrs import SymbolRef
+from wasmjit.ir.attrs import Opaque, SymbolRef
 from wasmjit.ir.core import Op, definition, statement
 from wasmjit.ir.dialects.func import signature
 from wasmjit.ir.normal import bare_words
@@ -254,6 +255,38 @@ def _global(p: Parser, st: OpState) -> None:
         p.error("expected ':' and the type of the global")
     if p.peek("{"):
         st.regions.append(p.region(lazy=True, isolated=True))
+
+
+_TEXT = re.compile(
+    r""" internal (constant )?+@(?:"([^"\\\n]*+)"|([A-Za-z_$.-][\w$.-]*+))\((?:"([^"\\\n]*+)"|(#llvm\.zero|true|false))\)"""
+    r""" \{addr_space = 0 : i32\}(?: : ([^\n{]*+))?+(?=[ \t]*+\n[ \t]*+[^\s{/])""",
+    re.ASCII,
+)
+
+
+@fast_path("llvm.mlir.global")
+def _fast_global(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
+    m = _TEXT.match(p.text, pos)
+    if m is None or rname is not None:
+        return None
+    constant, quoted, name, text, word, type_text = m.groups()
+    attrs: dict[str, Any] = {"linkage": "internal"}
+    if constant is not None:
+        attrs["constant"] = True
+    attrs["sym_name"] = name if quoted is None else quoted
+    attrs["value"] = text if text is not None else word == "true" if word[0] != "#" else Opaque(word)
+    attrs["addr_space"] = 0
+    if type_text is not None:
+        t = p.type_cache.get(type_text)
+        if t is None:
+            return None
+        attrs["global_type"] = t
+    elif text is not None:
+        attrs["global_type"] = LLVMArrayType(len(text.encode("utf-8", "surrogateescape")), I8)
+    else:
+        return None
+    p.pos = m.end()
+    return statement("llvm.mlir.global", [], attrs, start, p.source, p.block, None)
 
 
 @syntax("llvm.mlir.alias", traits="isolated symbol", lazy=True, results="")
