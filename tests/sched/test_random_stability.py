@@ -106,6 +106,14 @@ def test_nested_forks_follow_from_the_seed_above_them() -> None:
     assert drawn[:4] == drawn[4:] and len(set(drawn)) == 4
 
 
+def test_urandom_with_a_seed_initialises_the_generator_of_the_process() -> None:
+    """§18.13.1: `$urandom(254)` begins a sequence that the following calls continue."""
+    more = "llvm.func @__moore_urandom_seeded(i32) -> i32\n"
+    seeded = "%u{0} = llvm.call @__moore_urandom_seeded(%s) : (i32) -> i32\n"
+    drawn = numbers(seeded.format(1) + NUMBER * 2 + seeded.format(2) + NUMBER * 2, more=more)
+    assert drawn[:2] == drawn[2:] == numbers(SEED + NUMBER * 3)[1:]
+
+
 NEW = "%{0} = func.call @new() : () -> !llvm.ptr\n"
 RANDOMIZE = "func.call @randomize(%{0}) : (!llvm.ptr) -> ()\n"
 

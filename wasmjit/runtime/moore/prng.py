@@ -255,11 +255,6 @@ class ProcessRandom:
         return True
 
 
-def urandom_seeded(seed: int) -> int:
-    """`$urandom(seed)`: the first number of a generator of that seed; the seed itself is not changed."""
-    return ProcessRandom(seed).u32()
-
-
 def root_seed(seed: int, key: int) -> int:
     """Seed of process or object `key` in a run with that seed: well mixed, never 0 (the finaliser of MurmurHash3)."""
     h = (seed * 0x9E3779B1 + key * 0x85EBCA77 + 0x27D4EB2F) & M32

@@ -27,9 +27,13 @@ def urandom(rt: Runtime) -> int:
     return rt.host.random_of_process(rt.proc_id).u32()
 
 
-@service("__moore_urandom_seeded", "i", "i", pure=True)
+@service("__moore_urandom_seeded", "i", "i")
 def urandom_seeded(rt: Runtime, seed: int) -> int:
-    return prng.urandom_seeded(seed)
+    """`$urandom(seed)` initialises the generator of the process and draws from it (§18.13.1)."""
+    rt.host.randomizing.pop(rt.proc_id, None)
+    rng = rt.host.random_of_process(rt.proc_id)
+    rng.srandom(seed)
+    return rng.u32()
 
 
 @service("__moore_urandom_range", "ii", "i")
