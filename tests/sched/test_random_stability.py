@@ -138,6 +138,50 @@ def test_an_object_keeps_its_generator_in_other_processes() -> None:
     assert numbers(SEED + make + forked(a) + forked(a, name="g")) == numbers(SEED + make + a + a)
 
 
+COPY = """
+%size = llvm.mlir.constant(24 : i64) : i64
+%b = llvm.call @malloc(%size) : (i64) -> !llvm.ptr
+"llvm.intr.memcpy"(%b, %a, %size) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
+"""
+
+
+def test_a_shallow_copy_takes_the_generator_along() -> None:
+    """§8.12: copies of an object randomize alike, and go on each by itself."""
+    drawn = numbers(SEED + NEW.format("a") + RANDOMIZE.format("a") + COPY + RANDOMIZE.format("a") * 2 + RANDOMIZE.format("b") * 2)
+    assert drawn[1:3] == drawn[3:5] and len(set(drawn)) == 3
+
+
+def test_a_shallow_copy_takes_the_modes_along() -> None:
+    more = """
+llvm.func @__moore_rand_mode_set(!llvm.ptr, !llvm.ptr, i32) -> i32
+llvm.func @__moore_is_rand_enabled(!llvm.ptr, !llvm.ptr) -> i32
+llvm.func @__moore_constraint_mode_set(!llvm.ptr, !llvm.ptr, i32) -> i32
+llvm.func @__moore_is_constraint_enabled(!llvm.ptr, !llvm.ptr) -> i32
+llvm.mlir.global internal constant @x("x\\00") {addr_space = 0 : i32}
+func.func private @modes(%o: !llvm.ptr) {
+  %nl = sim.fmt.literal " "
+  %x = llvm.mlir.addressof @x : !llvm.ptr
+  %r = llvm.call @__moore_is_rand_enabled(%o, %x) : (!llvm.ptr, !llvm.ptr) -> i32
+  %c = llvm.call @__moore_is_constraint_enabled(%o, %x) : (!llvm.ptr, !llvm.ptr) -> i32
+  %fr = sim.fmt.dec %r specifierWidth 0 : i32
+  %fc = sim.fmt.dec %c specifierWidth 0 : i32
+  %t = sim.fmt.concat (%fr, %fc, %nl)
+  sim.proc.print %t
+  return
+}
+"""
+    off = """
+%x = llvm.mlir.addressof @x : !llvm.ptr
+%z = hw.constant 0 : i32
+%one = hw.constant 1 : i32
+%r = llvm.call @__moore_rand_mode_set(%a, %x, %z) : (!llvm.ptr, !llvm.ptr, i32) -> i32
+%c = llvm.call @__moore_constraint_mode_set(%a, %x, %z) : (!llvm.ptr, !llvm.ptr, i32) -> i32
+"""
+    on = "%q = llvm.call @__moore_rand_mode_set(%a, %x, %one) : (!llvm.ptr, !llvm.ptr, i32) -> i32\n"
+    show = "func.call @modes(%{0}) : (!llvm.ptr) -> ()\n"
+    assert numbers(NEW.format("a") + off + COPY + show.format("b") + on + show.format("b") + show.format("a"), more=more) == ["00", "00", "10"]
+
+
 @pytest.mark.parametrize("mode", ["interpret", "compile"])
 def test_generators_survive_collections(mode: str) -> None:
     text = f"""{HEAD}

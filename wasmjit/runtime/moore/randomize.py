@@ -276,6 +276,24 @@ def rand_mode_enable_all(rt: Runtime, obj: int) -> int:
     return before
 
 
+@service("__wasmjit_object_copied", "ppl")
+def object_copied(rt: Runtime, copy: int, source: int, size: int) -> None:
+    """`new source` (§8.12): the copy gets the state of the random number generator, rand_mode, constraint_mode and the cycles of randc fields as well."""
+    host = rt.host
+    if not copy or not source:
+        return
+    object_random(rt, copy).state = object_random(rt, source).state
+    for table in (host.rand_off, host.constraint_off):
+        for old, new in ((source, copy), (~source, ~copy)):
+            if old in table:
+                table[new] = set(table[old])
+    if source in host.rand_all_off:
+        host.rand_all_off.add(copy)
+    for (place, width), left in [*host.randc.items()]:
+        if 0 <= place - source < size:
+            host.randc[copy + place - source, width] = list(left)
+
+
 ALL_CONSTRAINTS = b"\0all"
 
 

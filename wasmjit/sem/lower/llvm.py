@@ -161,6 +161,16 @@ def _expect(lw: Lowerer, op: Op) -> None:
 def _memcpy(lw: Lowerer, op: Op) -> None:
     dst, src, n = (lw.one(v) for v in op.operands[:3])
     lw.do("memmove" if op.name.endswith("move") else "memcpy", dst, src, lw.resize(n, I64), attr=lw.site("bad address in memory copy"))
+    if shallow_copy(op) and lw.program.symbol("__moore_randomize_basic") is not None:
+        params = (dst, src, lw.resize(n, I64))
+        lw.emit("svc", (), params, lw.program.service("__wasmjit_object_copied", (tuple(p.ty for p in params), ())))
+
+
+def shallow_copy(op: Op) -> bool:
+    """Whether a copy is `new source` (IEEE 1800 §8.12): all of a new object comes from another one."""
+    made = op.operands[0].owner
+    callee = made.attrs.get("callee") if isinstance(made, Op) and made.name == "llvm.call" else None
+    return callee is not None and callee.name == "malloc" and isinstance(made, Op) and made.operands[0] is op.operands[2]
 
 
 @lowers("llvm.intr.memset")
