@@ -274,3 +274,18 @@ hw.module @top() {{
     assert ran.out == "" and ran.outcome.exit_code == 1
     words = what if what.startswith(("a negative", "waits")) else f"access to a null {what.split()[0]}"
     assert any(words in line for line in ran.lines)
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+@pytest.mark.parametrize("call", ["llvm.call @__moore_delay(%t) : (i64) -> ()", "%f = sim.fork {\nsim.delay %t : i64\nsim.fork.terminator\n}", "sim.delay %t : i64"])
+def test_a_wait_outside_of_processes_is_an_error(mode: str, call: str) -> None:
+    text = f"""module {{
+llvm.func @__moore_delay(i64)
+hw.module @top() {{
+  %t = hw.constant 1000 : i64
+  {call}
+  hw.output
+}} }}"""
+    ran = run(text, mode=mode)
+    assert ran.outcome.exit_code == 1
+    assert any("a process would be suspended inside a call that cannot suspend" in line for line in ran.lines)

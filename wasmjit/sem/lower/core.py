@@ -322,10 +322,21 @@ class Lowerer:
             self.sens_sets.append(key)
         return self.sens[key]
 
+    def leave_out_waits(self) -> None:
+        """In a body that cannot suspend: a wait has been refused before it is reached, except while the run ends anyway."""
+        for block in self.b.body.blocks:
+            term = block.term
+            if isinstance(term, mir.Wait):
+                again = term.resume is block
+                block.term = mir.Fault(self.site("a process would be suspended inside a call that cannot suspend")) if again else mir.Br(term.resume, ())
+                block.term.loc = term.loc
+
     def finish(self) -> Body:
         self.b.body.sens_sets = list(self.sens_sets)
         if stop_idle_loops(self.b.body):
             self.program.warn(f"{self.name or self.key} has an endless loop that neither suspends nor does anything: it waits there forever")
+        if self.kind not in ("process", "coroutine"):
+            self.leave_out_waits()
         site = self.program.step_site()
         if site is not None and self.kind != "region":
             count_turns(self.b, site)
