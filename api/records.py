@@ -157,8 +157,8 @@ def read_report(report: Any) -> RunRecords:
         if event["kind"] == "deopt":
             event["tier"] = once.get((event["process_id"], event["time_fs"], event["wall_ns"]), event["tier"])
         if event["process_id"] == 0 and event["kind"] in ("install", "tier", "evict"):
-            # The code of a body is installed for all its instances at once.
-            records.events += [{**event, "process_id": pid, "process": names[pid]} for pid in instances.get(event["definition"], ())]
+            # The code of a body is installed for all its instances at once. Functions and branches of forks have none: they stand with the compiler.
+            records.events += [{**event, "process_id": pid, "process": names[pid]} for pid in instances.get(event["definition"], ())] or [event]
         else:
             records.events.append(event)
     if not any(event["kind"] in ("deopt", "bailout") for event in records.events):
@@ -179,7 +179,7 @@ def _complete_processes(records: RunRecords) -> None:
     """Add the processes that only deopts or events name, and give each its losses and score."""
     known = {p["process_id"]: p for p in records.processes}
     for row in (*records.deopts, *records.events):
-        if row["process_id"] not in known and row["process_id"] == 0 and row["kind"] in ("compile", "cache_hit"):
+        if row["process_id"] not in known and row["process_id"] == 0 and row["kind"] in ("compile", "cache_hit", "install", "tier", "evict"):
             known[0] = {"process_id": 0, "name": "compiler", "definition": "compiler", "tier": "", "activations": 0, "tier_ns": {}, "lost_ns": 0}
             records.processes.append(known[0])
         elif row["process_id"] not in known:

@@ -21,7 +21,7 @@ from wasmjit_api.errors import ApiError
 from wasmjit_api.records import RunRecords, read_report
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
-DATABASE_VERSION = 6
+DATABASE_VERSION = 7
 _REPORT_LIMIT = 512 << 20
 
 _SCHEMA = """
@@ -35,7 +35,7 @@ CREATE TABLE deopts (
 CREATE INDEX deopts_by_time ON deopts (run_id, time_fs);
 CREATE INDEX deopts_by_cause ON deopts (reason, detail);
 CREATE TABLE events (
-  run_id TEXT, seq INTEGER, kind TEXT, process_id INTEGER, tier TEXT, time_fs INTEGER, wall_ns INTEGER, dur_ns INTEGER, reason TEXT,
+  run_id TEXT, seq INTEGER, kind TEXT, process_id INTEGER, tier TEXT, time_fs INTEGER, wall_ns INTEGER, dur_ns INTEGER, reason TEXT, definition TEXT,
   PRIMARY KEY (run_id, seq)) WITHOUT ROWID;
 CREATE TABLE processes (
   run_id TEXT, process_id INTEGER, name TEXT, definition TEXT, tier TEXT, activations INTEGER, tier_ns TEXT, lost_ns INTEGER, deopts INTEGER, score REAL,
@@ -230,7 +230,7 @@ class RunStore:
 
     def events(self, run_id: str, limit: int = 200_000) -> list[dict[str, Any]]:
         """Timeline events in order of simulation time; `tier` is the one the process is in afterwards."""
-        return self._rows("SELECT kind, process_id, tier, time_fs, wall_ns, dur_ns, reason FROM events WHERE run_id = ? ORDER BY seq LIMIT ?", (run_id, limit))
+        return self._rows("SELECT kind, process_id, tier, time_fs, wall_ns, dur_ns, reason, definition FROM events WHERE run_id = ? ORDER BY seq LIMIT ?", (run_id, limit))
 
     def deopts(
         self,
@@ -405,8 +405,8 @@ def _store_records(db: sqlite3.Connection, run_id: str, records: RunRecords) -> 
         ([run_id, *(_clean(d[c]) if isinstance(d[c], str) else d[c] for c in columns), json.dumps(d["frame"])] for d in records.deopts),
     )
     db.executemany(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((run_id, n, e["kind"], e["process_id"], e["tier"], e["time_fs"], e["wall_ns"], e["dur_ns"], e["reason"]) for n, e in enumerate(records.events)),
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((run_id, n, e["kind"], e["process_id"], e["tier"], e["time_fs"], e["wall_ns"], e["dur_ns"], e["reason"], _clean(e["definition"])) for n, e in enumerate(records.events)),
     )
     db.executemany(
         "INSERT OR IGNORE INTO processes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "api")]
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "api")]  # api: dumps of any size
 
-import synthetic
-from recorded import record
+from recorded import record_all
 from wasmjit_api.config import Settings
 from wasmjit_api.main import create_app, make_server
 
@@ -31,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @dataclass
 class Server:
-    """A running dashboard: its address, its runs and their ids by role (see synthetic.make_runs)."""
+    """A running dashboard: its address, its runs and their ids by role (see recorded.record_all)."""
 
     url: str
     runs: Path
@@ -39,13 +38,14 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Server]:
     root = tmp_path_factory.mktemp("dashboard")
     runs, designs = root / "runs", root / "designs"
-    ids = synthetic.make_runs(runs)
-    (runs / "allow.txt").write_text("prefix:reason:interpreter\n")
+    runs.mkdir()
+    ids = record_all(root, runs, shared)
+    (runs / "allow.txt").write_text("exact:reason_detail:missing_thunk:compile_budget_exhausted\n")
     designs.mkdir()
-    (designs / "counter.mlir").write_text(synthetic.MLIR)
+    (designs / "broken.mlir").write_text("hw.module @broken(\n")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -62,16 +62,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def pico(server: Server, shared: Path) -> str:
-    """A recorded run of picorv32 with some 2000 forced deopts."""
-    return record(server, shared / "designs" / "picorv32_ez.mlir", "--mode=compile", "--force-deopt", "every:7")
+def pico(server: Server) -> str:
+    """picorv32 with some 1500 forced deopts in five processes."""
+    return server.ids["pico"]
 
 
 @pytest.fixture(scope="session")
-def sha(server: Server, shared: Path) -> tuple[str, str]:
-    """Recorded runs of sha256 in interpret and in compile mode."""
-    design = shared / "designs" / "sha256.mlir"
-    return record(server, design, "--mode=interpret"), record(server, design, "--mode=compile")
+def sha(server: Server) -> tuple[str, str]:
+    """sha256 in interpret and in compile mode."""
+    return server.ids["sha_interpret"], server.ids["sha_compile"]
 
 
 @pytest.fixture(scope="session")
@@ -151,8 +150,7 @@ class Page:
 
     def type(self, name: str, text: str) -> None:
         element = self.find(name)
-        element.clear()
-        element.send_keys(text)
+        element.send_keys("\ue009a\ue000", text or "\ue003")  # all of it is replaced, or removed
 
     def drag(self, name: str, begin: tuple[float, float], end: tuple[float, float], shift: bool = False, alt: bool = False) -> None:
         """Press at a place of the element (pixels from its corner), move, release."""

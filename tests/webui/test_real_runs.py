@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from recorded import record
 
 pytestmark = pytest.mark.browser
-
-
-def inject(path: Path, signal: str, nth: int) -> int:
-    """Flip the lowest bit of the `nth` change of a signal in a VCD; the time of that change in fs."""
-    lines = path.read_text().splitlines()
-    (code,) = {line.split()[3] for line in lines if line.startswith("$var") and line.split()[4] == signal}
-    time = count = 0
-    for n, line in enumerate(lines):
-        if line.startswith("#"):
-            time = int(line[1:])
-        elif line.startswith("b") and line.split()[1] == code:
-            count += 1
-            if count == nth:
-                bits = line.split()[0]
-                lines[n] = f"{bits[:-1]}{1 - int(bits[-1])} {code}"
-                path.write_text("\n".join(lines) + "\n")
-                return time
-    raise AssertionError(f"{signal} has only {count} changes")
 
 
 def test_forced_deopts_of_a_processor_are_shown_with_their_source_and_frame(page: Any, pico: str) -> None:
@@ -154,38 +134,3 @@ def test_the_deopt_lane_the_waves_and_the_log_of_a_processor_share_their_time(pa
     page.css("[data-testid=stamp]")[3].click()
     page.until(lambda: (page.js("return wasmjit.controller.model.cursor") or 0) > 0)
     page.find(".log .line.now")
-
-
-def test_both_modes_of_sha256_are_equal_but_for_an_injected_difference(page: Any, sha: tuple[str, str]) -> None:
-    interpret, compiled = sha
-    page.open(f"compare/{interpret}/{compiled}", "wave-canvas")
-    assert "equal over the whole run" in page.text("diff-summary")
-    wrong = f"{compiled}-wrong"
-    shutil.copytree(page.server.runs / compiled, page.server.runs / wrong)
-    time = inject(page.server.runs / wrong / "waves.vcd", "e_reg", 40)
-    page.open(f"compare/{interpret}/{wrong}", "wave-canvas")
-    page.expect_text("diff-summary", "1 of")
-    assert "e_reg" in page.text("[data-testid=difflist] button")
-    assert page.js("return wasmjit.controller.model.cursor") == time
-    driver = page.expect_text("driver", "driven by")
-    assert "sha256_core.commit0" in driver and "compile" in driver
-    page.click("diff-next")
-    page.expect_text("toast", "No next difference")
-
-
-def test_a_wrong_constant_in_the_design_is_found_at_its_first_use(page: Any, sha: tuple[str, str], shared: Path, tmp_path: Path) -> None:
-    text = (shared / "designs" / "sha256.mlir").read_text()
-    assert text.count("[1899447441 : i32, 0 : i32]") == 1
-    wrong = tmp_path / "sha256.mlir"
-    wrong.write_text(text.replace("[1899447441 : i32, 0 : i32]", "[1899447440 : i32, 0 : i32]"))
-    page.open(f"compare/{sha[0]}/{record(page.server, wrong)}", "wave-canvas")
-    first = page.text("[data-testid=difflist] button")
-    starts = page.js("return wasmjit.controller.comparison.differing.map(r => r.first)")
-    assert starts == sorted(starts) and page.js("return wasmjit.controller.model.cursor") == starts[0] > 0
-    assert any(row["signal"].endswith("k_data") and row["first"] == starts[0] for row in page.js("return wasmjit.controller.comparison.differing.map(r => ({signal: r.signal, first: r.first}))"))
-    assert "A " in first and "B " in first
-    page.expect_text("driver", "driven by")
-    page.click("diff-next")
-    page.until(lambda: page.js("return wasmjit.controller.model.cursor") > starts[0])
-    shown = page.js("const m = wasmjit.controller.model; return m.signals().map(r => m.nameOf(r))")
-    assert len(set(shown)) == len(shown)

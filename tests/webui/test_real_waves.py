@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wave_view import model, paths, press, select
+from wave_view import changes, model, paths, press, select
 
 pywellen = pytest.importorskip("pywellen")
 pytestmark = pytest.mark.browser
@@ -20,13 +20,6 @@ def waves(page: Any, pico: str) -> Any:
     page.open(f"run/{pico}/waves", "wave-canvas")
     page.until(lambda: page.js("return wasmjit.controller.sources[0].rows.size") > 5)
     return page
-
-
-def changes(path: Path, name: str) -> list[tuple[int, Any]]:
-    """Changes of a signal as an independent reader sees them."""
-    wave = pywellen.Waveform(str(path))
-    (var,) = [v for v in wave.all_vars() if v.full_name == name]
-    return [(int(t), v) for t, v in var.signal[:]]
 
 
 def test_signals_are_searched_added_ordered_and_grouped(waves: Any) -> None:

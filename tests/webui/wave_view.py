@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pywellen
 
 
 def model(page: Any, expression: str) -> Any:
@@ -22,3 +25,10 @@ def press(page: Any, key: str, **modifiers: bool) -> None:
         "const [key, mods] = arguments; document.querySelector('[data-testid=rows]').dispatchEvent(new KeyboardEvent('keydown', {key, code: /[1-9]/.test(key) ? 'Digit' + key : '', bubbles: true, cancelable: true, ...mods}))",
         key, modifiers,
     )
+
+
+def changes(path: Path, name: str) -> list[tuple[int, Any]]:
+    """Changes of a signal as an independent reader sees them."""
+    wave = pywellen.Waveform(str(path))
+    (var,) = [v for v in wave.all_vars() if v.full_name == name]
+    return [(int(t), v) for t, v in var.signal[:]]

@@ -6,6 +6,9 @@ import { drawMarks } from './marks.js';
 
 const LANE = 24;
 const AXIS = 26;
+/** Clicks, and the keys that press a button. */
+const press = action => ({ role: 'button', tabIndex: 0, onClick: action, onKeyDown: event => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); action(); } } });
+
 export const MARKS = { compile: 'compile', install: 'install', deopt: 'deopt', bailout: 'bailout', evict: 'evict' };
 
 function mark(context, kind, x, y, colours) {
@@ -21,7 +24,11 @@ export function MarkLegend() {
   const canvas = useRef();
   useEffect(() => {
     const draw = () => {
-      const [context] = prepareCanvas(canvas.current, 380, 22);
+      const measure = canvas.current.getContext('2d');
+      measure.font = '12.5px system-ui, Lato, "DejaVu Sans", sans-serif';
+      const width = Math.ceil(Object.keys(MARKS).reduce((sum, kind) => sum + measure.measureText(kind).width + 30, -10));
+      canvas.current.style.width = `${width}px`;
+      const [context] = prepareCanvas(canvas.current, width, 22);
       const colours = palette();
       context.font = '12.5px system-ui, Lato, "DejaVu Sans", sans-serif';
       context.textBaseline = 'middle';
@@ -37,7 +44,7 @@ export function MarkLegend() {
     addEventListener('themechange', draw);
     return () => removeEventListener('themechange', draw);
   }, []);
-  return html`<canvas ref=${canvas} style="width:380px;height:22px" role="img" aria-label="Marks: compile, install, deopt, bailout, evict"></canvas>`;
+  return html`<canvas ref=${canvas} style="height:22px" role="img" aria-label="Marks: compile, install, deopt, bailout, evict"></canvas>`;
 }
 
 const palette = () => ({
@@ -147,7 +154,7 @@ export function Lanes({ rows, view, axis, cursor, chosen, pick, select, open, to
     const box = canvas.current.parentElement.getBoundingClientRect();
     setTip(found ? {
       x: Math.min(event.clientX - box.left + 12, box.width - 300), y: event.clientY - box.top + 14,
-      text: `${found.event.kind} · ${found.lane.process.name}\n${formatTime(found.event.time_fs, 4)} · wall ${formatNs(found.event.wall_ns)}${found.event.dur_ns ? ` · took ${formatNs(found.event.dur_ns)}` : ''}`,
+      text: `${found.event.kind} · ${found.lane.process.name}${found.lane.process.process_id || !found.event.definition ? '' : ` · ${found.event.definition}`}\n${formatTime(found.event.time_fs, 4)} · wall ${formatNs(found.event.wall_ns)}${found.event.dur_ns ? ` · took ${formatNs(found.event.dur_ns)}` : ''}`,
     } : null);
   };
   const down = event => {
@@ -172,8 +179,8 @@ export function Lanes({ rows, view, axis, cursor, chosen, pick, select, open, to
   return html`<div class="lane-scroll"><div class="lanes" data-testid="lanes">
     <div class="lane-names"><div class="axis">Process<span class="spring"></span>lost time</div>
       ${rows.map(row => (row.type === 'group'
-        ? html`<div class="group" key=${`g${row.group.name}`} onClick=${() => toggle(row.group.name)} data-group=${row.group.name}><span>${closed.has(row.group.name) ? '▶' : '▼'}</span><span class="name" title=${row.group.name}>${row.group.name}</span><span class="lost">×${row.group.lanes.length} · ${formatNs(row.group.lost, 1)}</span></div>`
-        : html`<div class="lane ${chosen === row.lane.process.process_id ? 'on' : ''}" style=${row.single ? 'padding-left:10px' : ''} key=${row.lane.process.process_id} data-process=${row.lane.process.process_id} onClick=${() => pick(row.lane.process.process_id)}
+        ? html`<div class="group" key=${`g${row.group.name}`} aria-expanded=${!closed.has(row.group.name)} ...${press(() => toggle(row.group.name))} data-group=${row.group.name}><span>${closed.has(row.group.name) ? '▶' : '▼'}</span><span class="name" title=${row.group.name}>${row.group.name}</span><span class="lost">×${row.group.lanes.length} · ${formatNs(row.group.lost, 1)}</span></div>`
+        : html`<div class="lane ${chosen === row.lane.process.process_id ? 'on' : ''}" style=${row.single ? 'padding-left:10px' : ''} key=${row.lane.process.process_id} data-process=${row.lane.process.process_id} aria-pressed=${chosen === row.lane.process.process_id} ...${press(() => pick(row.lane.process.process_id))}
             title="${row.lane.process.name} (${row.lane.process.definition}): ${row.lane.process.deopts} deopts, score ${row.lane.process.score}${row.lane.share ? `, ${percent(row.lane.share, 1)} of its activations were handed to the interpreter` : ''}"><span class="name"><bdi>${row.lane.process.name}</bdi></span>${row.single && row.lane.process.definition !== row.lane.process.name ? html`<span class="of">${row.lane.process.definition}</span>` : ''}<span class="lost">${formatNs(row.lane.process.lost_ns, 1)}</span></div>`))}
     </div>
     <canvas ref=${canvas} style=${{ height: `${height}px` }} data-testid="lanes-canvas" onPointerMove=${hover} onPointerLeave=${() => setTip(null)} onPointerDown=${down}></canvas>

@@ -48,7 +48,7 @@ export function buildLanes(timeline) {
     const lane = lanes.get(event.process_id);
     if (!lane) continue;
     lane.events.push(event);
-    if (!CHANGES.has(event.kind)) continue;
+    if (!CHANGES.has(event.kind) || !lane.process.process_id) continue; // the compiler is in no tier
     const { tier } = event;
     if (tier === lane.tier) continue;
     const here = { sim: event.time_fs, wall: event.wall_ns };
@@ -162,4 +162,20 @@ export function curves(timeline, lanes, axis, begin, end, process = null, sample
     }
   }
   return { compiles: count(['compile']), deopts: count(['deopt']), bailouts: count(['bailout']), tiers: TIERS.map(tier => ({ tier, points: xs.map((x, n) => [x, tiers[tier][n]]) })) };
+}
+
+const SEVERITY = { bailout: 1, lazy: 2, eager: 3 }; // as the server weighs whole runs (api/records.py)
+
+/** The processes with what these records alone say of them (deopts, time lost, score), the highest score first. */
+export function scoresOf(processes, records) {
+  const rows = new Map(processes.map(one => [one.process_id, { process_id: one.process_id, name: one.name, deopts: 0, lost_ns: 0, score: 0 }]));
+  for (const record of records) {
+    const row = rows.get(record.process_id);
+    if (!row) continue;
+    row.deopts += 1;
+    row.lost_ns += record.cost_ns;
+    row.score += SEVERITY[record.kind] || SEVERITY.lazy;
+  }
+  for (const row of rows.values()) row.score += row.lost_ns / 1e6;
+  return [...rows.values()].sort((a, b) => b.score - a.score);
 }

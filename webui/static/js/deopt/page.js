@@ -3,7 +3,7 @@ import { html, useEffect, useMemo, useState } from '../lib.js';
 import { Chart, ChartLegend } from './chart.js';
 import { Empty, ErrorBox, Loading, Menu, Prose, Reason, TierLegend, Toggle, useLoad } from '../ui.js';
 import { Lanes, MarkLegend } from './lanes.js';
-import { at, axisMap, buildLanes, causesOf, curves, explanation, filterRecords, groupLanes, laneRows } from './model.js';
+import { at, axisMap, buildLanes, causesOf, curves, explanation, filterRecords, groupLanes, laneRows, scoresOf } from './model.js';
 import { axisNs, axisTime, formatCount, formatNs, formatTime, percent, preciseTime } from '../util.js';
 import { get, run as runPath } from '../api.js';
 import { Detail } from './detail.js';
@@ -73,6 +73,7 @@ function Triage({ id, run, data, query }) {
   const inRange = filterRecords(records, { ...filter, reason: null, detail: null });
   const shown = filterRecords(records, filter);
   const causes = causesOf(inRange);
+  const scores = ranges.length || cause ? scoresOf(timeline.processes, cause ? filterRecords(records, { ...filter, process: null }) : filterRecords(records, { ...filter, process: null, reason: null, detail: null })) : timeline.processes;
   const rows = laneRows(groups, closed);
   const drawn = rows.reduce((n, row) => n + (row.type === 'lane' ? 1 : closed.has(row.group.name) ? row.group.lanes.length : 0), 0);
   const hidden = lanes.size - drawn;
@@ -140,9 +141,9 @@ function Triage({ id, run, data, query }) {
             <td class="num">${record.seq}</td><td class="num">${axis === 'sim' ? formatTime(at(record, axis), 3) : formatNs(record.wall_ns, 1)}</td><td class="detail" title=${record.process}>${record.process}</td><td><${Reason} value=${record.reason} /></td><td class="detail mono dim" title=${record.detail}>${record.detail}</td><td class="num">${record.cost_ns ? formatNs(record.cost_ns, 1) : html`<span class="dim">–</span>`}</td></tr>`)}</tbody></table>
           ${shown.length > listed && html`<button class="quiet more" onClick=${() => setListed(listed * 4)} data-testid="more-records">List ${formatCount(Math.min(shown.length - listed, 3 * listed))} more</button>`}</div>`
           : html`<${Empty} title="No records in this selection" />`}</div>
-      <div class="card"><header><h2>Processes</h2><span class="dim">score = severity of deopts + ms lost</span></header>
+      <div class="card"><header><h2>Processes</h2><span class="dim">${ranges.length || cause ? 'in this selection; ' : ''}score = severity of deopts + ms lost</span></header>
         <div class="scroll"><table data-testid="scores"><thead><tr><th>Process</th><th class="num">Deopts</th><th class="num">Lost</th><th class="num">Score</th></tr></thead><tbody>
-          ${timeline.processes.slice(0, processesListed).map(one => html`<tr class=${one.process_id === process ? 'on' : ''}><td><a href="#" onClick=${event => { event.preventDefault(); setProcess(one.process_id === process ? null : one.process_id); }}>${one.name}</a></td>
+          ${scores.slice(0, processesListed).map(one => html`<tr class=${one.process_id === process ? 'on' : ''}><td><a href="#" onClick=${event => { event.preventDefault(); setProcess(one.process_id === process ? null : one.process_id); }}>${one.name}</a></td>
             <td class="num">${one.deopts}</td><td class="num">${formatNs(one.lost_ns, 1)}</td><td class="num">${one.score.toFixed(1)}</td></tr>`)}</tbody></table>
           ${timeline.processes.length > processesListed && html`<button class="quiet more" onClick=${() => setProcessesListed(processesListed * 4)}>List ${formatCount(Math.min(timeline.processes.length - processesListed, 3 * processesListed))} more</button>`}</div></div>
     </div>
