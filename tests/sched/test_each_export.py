@@ -320,8 +320,8 @@ def watched(c: Case) -> tuple[int, ...]:
     pid = c.running()
     if c.r.random() < 0.5:
         n, addr, size = c.net()
-        return pid, n, addr, size, c.r.randrange(3)
-    return pid, cb.NO_NET, c.event(), 4, c.r.randrange(4)
+        return pid, n, addr, size, c.r.choice((0, 1, 2, d.EDGE_EITHER))
+    return pid, cb.NO_NET, c.event(), 4, c.r.choice((0, 1, 2, d.EDGE_EVENT, d.EDGE_EITHER))
 
 
 def known_block(c: Case) -> tuple[int, ...]:
@@ -351,6 +351,7 @@ CALLS: dict[str, Make] = {
     "k_drive_bits": lambda c: (*part(c), c.bits(64), *c.time()),
     "k_commit": lambda c: (c.region(),),
     "k_wait_time": lambda c: (c.unscheduled(), *c.time()),
+    "k_wait_fs": lambda c: (1 + c.r.randrange(400) + 0 * c.unscheduled(),),
     "k_host_at": lambda c: (c.r.randrange(400),),
     "k_wait_dyn": watched,
     "k_wait_set": lambda c: (c.running(), c.r.randrange(2)),
@@ -399,7 +400,7 @@ CALLS: dict[str, Make] = {
     "k_force_ref": lambda c: (*through(c), c.bits(64)),
     "k_release_ref": through,
     "k_sink": lambda c: (c.size(),),
-    "k_event_trigger": lambda c: (c.event(),),
+    "k_event_trigger": lambda c: (c.r.choice((c.event(), c.pointer()[0])),),
     "k_event_triggered": lambda c: (c.event(),),
     "k_process_handle": lambda c: (),
     "k_contribute": Case.contribution,

@@ -13,6 +13,8 @@ from wasmjit.sched.kernel import MODULES
 
 Gen = Generator[int | None, None, None]
 SIZES = [1, 1, 1, 2, 4, 8, 3, 6, 12, 24, 40]
+EDGES = (0, 1, 2, 3, 5)
+"""Edge codes of dynamic waits."""
 TIMES = [(0, 0, 1), (0, 0, 1), (0, 1, 0), (0, 1, 0), (0, 0, 2), (0, 2, 1), (1, 0, 0), (5, 0, 0), (5, 0, 1), (5, 1, 0), (17, 2, 2), (300, 0, 0)]
 
 
@@ -186,11 +188,15 @@ class Chaos:
                 if wait == "set" and w.pid < len(w.bodies):
                     w.on(r.randrange(2))
                 elif wait == "dyn":
-                    w.watch(r.choice(self.nets), r.randrange(4))
+                    w.watch(r.choice(self.nets), r.choice(EDGES))
                 elif wait == "mem":
-                    w.watch_mem(w.scratch + 64 + 8 * r.randrange(3), 4, r.randrange(4))
+                    w.watch_mem(w.scratch + 64 + 8 * r.randrange(3), 4, r.choice(EDGES))
                 elif wait == "time" and not w.u32(w.view.proc_addr(w.pid) + 40):
-                    w.after(*r.choice(TIMES))
+                    fs, delta, eps = r.choice(TIMES) if r.random() < 0.7 else (r.randrange(1, 200), 0, 0)
+                    if fs and delta == eps == 0 and r.random() < 0.5:
+                        w.call["k_wait_fs"](fs)
+                    else:
+                        w.after(fs, delta, eps)
             yield self.status()
 
     def status(self) -> int:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 
 from ..sem.analysis import liveness
 from ..sem.mir import (
+    CB_CUR,
     FRAME_CHILD,
     FRAME_CTX,
     FRAME_FN,
     FRAME_HEADER,
     FRAME_PROC,
     LIMB_BITS,
+    PROC_WSET,
     STATUS_DEOPT,
     STATUS_DONE,
     STATUS_FAULT,
@@ -517,12 +519,15 @@ class Emitter(Values):
         # Operands first: the frame slots written by the save may be what they are computed from.
         calls = b""
         if t.sens is not None:
-            calls += self.proc() + i32_const(t.sens) + self.mod.call("k", "k_wait_set")
+            # k_wait_set of the running process
+            calls += i32_const(0) + memarg(W.I32_LOAD, CB_CUR) + i32_const(t.sens + 1) + memarg(W.I32_STORE, PROC_WSET)
         for ptr, size, edge in t.dyn:
             p = self.cheap(ptr)
             calls += self.proc() + p + i64_const(32) + b"\x88\xa7" + i32_const(1) + b"\x6b" + p + b"\xa7" + i32_const(size) + i32_const(edge)
             calls += self.mod.call("k", "k_wait_dyn")
-        if t.time is not None:
+        if t.time is not None and t.time[0].const and t.time[1].const == t.time[2].const == 0:
+            calls += self.cheap(t.time[0]) + self.mod.call("k", "k_wait_fs")
+        elif t.time is not None:
             calls += self.proc() + b"".join([self.cheap(v) for v in t.time]) + self.mod.call("k", "k_wait_time")
         self.save(t.token)
         self.out += calls + self.epilogue() + i32_const(STATUS_WAIT) + b"\x0f"

@@ -151,7 +151,7 @@ KERNEL: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     for name, text in {
         "k_drive": "iiillii", "k_drive_eps": "iiil", "k_drive_delta": "iiil", "k_drive_mem": "iiiilii", "k_drive_bits": "iiiillii",
         "k_store_net": "iiil", "k_store_net_mem": "iiii", "k_net_changed": "i",
-        "k_wait_set": "ii", "k_wait_dyn": "iiiii", "k_wait_time": "ilii",
+        "k_wait_dyn": "iiiii", "k_wait_time": "ilii", "k_wait_fs": "l",
         "k_spawn": "iii>i", "k_frame_new": "i>i", "k_frame_free": "i", "k_alloc": "i>i", "k_free": "i", "k_collect": "",
         "w_trim": "ii", "w_add": "iiii", "w_sub": "iiii", "w_bit": "iiiii", "w_mulhi": "ll>l", "w_mul": "iiii", "w_neg": "iii", "w_div": "iiiiii",
         "w_get64": "iii>l", "w_put64": "iili", "w_getbits": "iiii", "w_putbits": "iiii", "w_shl": "iiii", "w_shr": "iiiii", "w_sext": "iiii",

@@ -15,7 +15,7 @@ CB_SIZE = 4096
 CB_FS = 16  # u64, femtoseconds
 CB_DELTA = 24
 CB_EPS = 28
-CB_CUR = 32  # descriptor address of the running process, 0 outside processes
+CB_CUR = mir.CB_CUR  # 32, descriptor address of the running process, 0 outside processes
 CB_CUR_ID = mir.CUR_PROCESS  # 36, its id; REGION_DRIVER | region id while a region runs; NONE outside
 CB_CUR_CTX = 40  # instance context of the running process
 CB_STOP = 44  # non-zero: k_run returns after the current activation (STOP_*)
@@ -33,7 +33,7 @@ CB_DELTA_CUR = 80
 CB_DELTA_END = 84
 CB_SPARE_BASE = 88  # an empty vector, swapped with the one being applied
 CB_SPARE_END = 92
-CB_TOP_FS = 96  # u64, real time of the earliest slot in the heap, all ones when it is empty
+CB_TOP_FS = 96  # u64, real time of the earliest slot, all ones when there is none
 CB_LEFT = 104  # u64, rest of the budget of this k_run
 
 # ---- tables (in) ----------------------------------------------------------------------------------------------------------
@@ -97,6 +97,9 @@ CB_ATTENTION = 320  # non-zero: k_run returns REASON_BUDGET when time has advanc
 CB_REGION = 332  # region being evaluated
 CB_ISLAND = mir.CB_ISLAND  # 328: its members that are still to be evaluated (wasmjit.elab.islands)
 CB_X_GUARDS = mir.CB_X_GUARDS  # 336: u64, evaluations of two-state regions that met unknown bits
+CB_NEAR = 344  # the earliest slots in order (a chain through S_NEXT), number of them
+CB_NEAR_N = 348
+CB_JOIN_FREE = 352  # free join records
 CB_APPLYING = 324  # slot of the heap being applied, 0 for the fast vectors
 CB_LOOPS = 376  # u64, turns of loops without suspension; counted by code when there is a step limit
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wasmjit.sem import mir
+
 # ---- net, 32 bytes ----------------------------------------------------------------------------------------------------------
 N_ADDR = 0
 N_BYTES = 4  # size of the value in bytes
@@ -33,7 +35,7 @@ FILTER_HIGH = 1  # ... only if bit 0 of the net is 1 now
 FILTER_LOW = 2  # ... only if it is 0
 
 # ---- process, hot part, 64 bytes ----------------------------------------------------------------------------------------------
-P_WSET = 0  # static sensitivity set waited on, plus 1; 0 none
+P_WSET = mir.PROC_WSET  # 0: static sensitivity set waited on, plus 1; 0 none
 P_STATE = 4
 P_FN = 8
 P_CTX = 12
@@ -131,8 +133,8 @@ DK_COMMIT = 18  # D_NET: descriptor of a region to be evaluated in that slot
 DK_BITS = 32  # | bit << 8 | width << 16
 
 # ---- slot of the time wheel, 48 bytes --------------------------------------------------------------------------------------------
-S_HASH_NEXT = 0
-S_INDEX = 4  # position in the heap
+S_NEXT = 0  # near: the next later one; in the heap: next of the hash bucket; free list
+S_INDEX = 4  # position in the heap, NEAR for one of the earliest
 S_FS = 8  # u64
 S_DELTA = 16
 S_EPS = 20
@@ -141,7 +143,7 @@ S_CUR = 28
 S_END = 32
 S_LIVE = 36  # records that still mean something
 S_HOST = 40  # the host wants control here
-S_BUCKET = 44  # its hash bucket
+S_BUCKET = 44  # its hash bucket while in the heap
 S_SIZE = 48
 
 # ---- record vector: base, cursor, end --------------------------------------------------------------------------------------------
@@ -167,7 +169,8 @@ EDGE_ANY = 0
 EDGE_POS = 1
 EDGE_NEG = 2
 EDGE_REGION = 4  # no process: the region at W_ADDR is evaluated after any change of the net
-EDGE_EVENT = 3  # woken by k_mem_event (plain memory) or by any change of the net
+EDGE_EVENT = 3  # the event at W_ADDR is triggered (k_mem_event)
+EDGE_EITHER = 5  # any change, or a trigger: on the list of a net; in plain memory it is two nodes
 
 # ---- join record, 32 bytes --------------------------------------------------------------------------------------------------------
 J_KIND = 0

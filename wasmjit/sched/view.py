@@ -60,7 +60,7 @@ class KernelView:
     @property
     def next_fs(self) -> int | None:
         """Real time of the next slot that has its own record, None when there is none."""
-        return self.u64(cb.CB_TOP_FS) if self.u32(cb.CB_HEAP_N) else None
+        return self.u64(cb.CB_TOP_FS) if self.u32(cb.CB_NEAR) else None
 
     def fault(self) -> Fault | None:
         if not self.u32(cb.CB_FAULTED):

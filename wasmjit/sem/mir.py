@@ -298,7 +298,7 @@ class Wait(Term):
     """Suspend; continue at `resume` (a block without parameters; `token` is its resume token, numbered from 1 in block order by `finish`).
 
     `sens`: index of a static sensitivity set of the body (`Body.sens_sets`), or None. `dyn`: dynamic sensitivity, triples (ptr: I(64), size in bytes, edge:
-    0 any change, 1 posedge, 2 negedge of bit 0). `time`: (fs: I(64), delta: I(32), eps: I(32)) values or None. All None/empty: blocked until the kernel wakes it (`k_wake`).
+    0 any change, 1 posedge, 2 negedge of bit 0, 3 the event there is triggered, 5 any change or trigger). `time`: (fs: I(64), delta: I(32), eps: I(32)) values or None. All None/empty: blocked until the kernel wakes it (`k_wake`).
     """
 
     __slots__ = ("dyn", "resume", "sens", "time", "token")
@@ -404,3 +404,7 @@ CB_X_GUARDS = 336
 """Address of the control block's counter (u64) of evaluations whose guard found unknown bits (`sem.twostate`)."""
 CB_ISLAND = 328
 """Address of the control block's word with the members of the present island that are still to be evaluated (`elab.islands`)."""
+CB_CUR = 32
+"""Address of the control block's field: descriptor of the running process."""
+PROC_WSET = 0
+"""Offset in a process descriptor: static sensitivity set waited on, plus 1."""

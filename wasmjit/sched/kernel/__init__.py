@@ -10,7 +10,7 @@ import importlib
 from types import ModuleType
 
 NAMES = (
-    "heap", "objects", "mark", "wheel", "waits", "queues", "nets", "force", "apply", "drivers", "trace", "rng", "process", "refs", "resolve", "sync", "collect",
+    "heap", "objects", "mark", "slots", "wheel", "waits", "queues", "nets", "force", "apply", "drivers", "trace", "rng", "process", "refs", "resolve", "sync", "collect",
     "monitor", "loop",
 )  # fmt: skip
 MODULES: tuple[ModuleType, ...]

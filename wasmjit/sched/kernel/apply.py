@@ -58,7 +58,7 @@ from wasmjit.sched.intrinsics import (
 )
 from wasmjit.sched.kernel.force import forced_overwritten, forced_write, forced_write_bits, forced_write_val, put_bits
 from wasmjit.sched.kernel.heap import k_free
-from wasmjit.sched.kernel.nets import net_changed, net_fan
+from wasmjit.sched.kernel.nets import changed_now, net_changed, net_fan
 from wasmjit.sched.kernel.queues import dirty_region, wake
 from wasmjit.sched.kernel.waits import load_bytes, mem_equal
 
@@ -91,7 +91,7 @@ def k_net_changed(net: i32) -> None:
     if ld32(na + N_FLAGS) & NF_FORCED:
         forced_overwritten(net)
     else:
-        net_changed(na)
+        changed_now(na)
 
 
 @export
@@ -107,7 +107,7 @@ def k_store_net(net: i32, addr: i32, size: i32, val: i64) -> None:
     old = load_size(addr, size)
     store_size(addr, size, val)
     if old != load_size(addr, size):
-        net_changed(na)
+        changed_now(na)
 
 
 @export

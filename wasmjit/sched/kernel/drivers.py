@@ -18,10 +18,11 @@ from wasmjit.sched.control import (
     CB_HEAP_ARR,
     CB_HEAP_N,
     CB_N_STATIC,
+    CB_NEAR,
     CB_NETS,
     DYNAMIC_DRIVER,
 )
-from wasmjit.sched.descriptors import D_DRIVER, D_SIZE, N_DRIVER, N_SIZE, P_BODY, P_ID, S_BASE, S_CUR
+from wasmjit.sched.descriptors import D_DRIVER, D_SIZE, N_DRIVER, N_SIZE, P_BODY, P_ID, S_BASE, S_CUR, S_NEXT
 from wasmjit.sched.intrinsics import i32, ld32, st32
 from wasmjit.sched.kernel.wheel import proc_ptr
 
@@ -47,6 +48,10 @@ def new_owner(p: i32) -> None:
     name = DYNAMIC_DRIVER | ld32(p + P_BODY)
     rename(ld32(CB_EPS_BASE), ld32(CB_EPS_CUR), who, name)
     rename(ld32(CB_DELTA_BASE), ld32(CB_DELTA_CUR), who, name)
+    s = ld32(CB_NEAR)
+    while s:
+        rename(ld32(s + S_BASE), ld32(s + S_CUR), who, name)
+        s = ld32(s + S_NEXT)
     slots = ld32(CB_HEAP_ARR)
     for i in range(ld32(CB_HEAP_N)):
         s = ld32(slots + i * 4)

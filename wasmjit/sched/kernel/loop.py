@@ -14,6 +14,7 @@ from wasmjit.sched.control import (
     CB_C_ACT1,
     CB_C_ACT2,
     CB_C_ACT3,
+    CB_C_DRIVES,
     CB_C_MAX_SLOTS,
     CB_C_REGIONS,
     CB_C_SLOTS,
@@ -36,8 +37,6 @@ from wasmjit.sched.control import (
     CB_FAULTED,
     CB_FINISH,
     CB_FS,
-    CB_HEAP_ARR,
-    CB_HEAP_N,
     CB_HOST_PHASE,
     CB_HOST_WANT,
     CB_ISLAND,
@@ -51,6 +50,7 @@ from wasmjit.sched.control import (
     CB_N_NETS,
     CB_N_REGIONS,
     CB_N_STATIC,
+    CB_NEAR,
     CB_POLL,
     CB_PROCS,
     CB_READY_HEAD,
@@ -88,7 +88,11 @@ from wasmjit.sched.descriptors import (
     ARM_ATTENTION,
     ARM_DEFERRED,
     C_SIZE,
+    D_KIND,
+    D_NET,
     D_SIZE,
+    D_VAL,
+    DK_WAKE,
     EVENT_BUCKETS,
     L_HEAD,
     L_SIZE,
@@ -149,12 +153,13 @@ from wasmjit.sched.intrinsics import (
     st64,
     u32,
 )
-from wasmjit.sched.kernel.apply import apply_records
+from wasmjit.sched.kernel.apply import apply_records, timed_wake
 from wasmjit.sched.kernel.heap import heap_init, k_alloc, k_alloc0, k_limit
 from wasmjit.sched.kernel.process import EMERGENCY_BYTES, activation_over, recycle
 from wasmjit.sched.kernel.queues import dirty_region, ready_push, walk_nodes
+from wasmjit.sched.kernel.slots import slot_pop, slot_recycle
 from wasmjit.sched.kernel.trace import k_trace_flush
-from wasmjit.sched.kernel.wheel import slot_recycle, slot_unqueue, vec_push, waiting_proc, wheel_init
+from wasmjit.sched.kernel.wheel import vec_push, waiting_proc, wheel_init
 
 # ---- waits ----------------------------------------------------------------------------------------------------------------------
 
@@ -280,6 +285,7 @@ def leave() -> None:
     st32(CB_CUR_ID, NONE)
 
 
+@inline
 def run_slot() -> i32:
     """Phases 3 and 4 until nothing is dirty or ready: 0, or the reason to return."""
     reason = 0
@@ -365,21 +371,29 @@ def apply_vector(v: i32) -> None:
     apply_records(base, cur)
 
 
-def apply_slot(s: i32) -> None:
-    """Phase 2 for a slot of the heap."""
-    slot_unqueue(s)
+@inline
+def apply_slot() -> None:
+    """Phase 2 for the earliest slot."""
+    s = slot_pop()
     st32(CB_DELTA, ld32(s + S_DELTA))
     st32(CB_EPS, ld32(s + S_EPS))
     begin_slot()
     st32(CB_APPLYING, s)
-    apply_records(ld32(s + S_BASE), ld32(s + S_CUR))
+    r = ld32(s + S_BASE)
+    end = ld32(s + S_CUR)
+    if end == r + D_SIZE and ld32(r + D_KIND) == DK_WAKE:
+        st64(CB_C_DRIVES, ld64(CB_C_DRIVES) + 1)
+        timed_wake(ld32(r + D_NET), ld32(r + D_VAL))
+    else:
+        apply_records(r, end)
     st32(CB_APPLYING, 0)
     slot_recycle(s)
 
 
+@inline
 def apply_mixed() -> None:
-    """The heap has a slot at the present real time: it may come before, with or after the fast vectors."""
-    s = ld32(ld32(CB_HEAP_ARR))
+    """A slot lies at the present real time: it may come before, with or after the fast vectors."""
+    s = ld32(CB_NEAR)
     delta = ld32(CB_DELTA)
     eps = ld32(CB_EPS) + 1
     v = CB_EPS_BASE
@@ -392,7 +406,7 @@ def apply_mixed() -> None:
     sd = ld32(s + S_DELTA)
     se = ld32(s + S_EPS)
     if v == 0 or sd < delta or (sd == delta and se < eps):
-        apply_slot(s)
+        apply_slot()
     elif sd == delta and se == eps:
         # both are this slot; the slot's records were scheduled earlier
         r = ld32(v)
@@ -401,13 +415,14 @@ def apply_mixed() -> None:
             memcpy(vec_push(s + S_BASE), r, D_SIZE)
             r = r + D_SIZE
         st32(v + V_CUR, ld32(v))
-        apply_slot(s)
+        apply_slot()
     else:
         st32(CB_DELTA, delta)
         st32(CB_EPS, eps)
         apply_vector(v)
 
 
+@inline
 def end_step() -> i32:
     """What is due when a time step has no more events: 0, or the reason to return first."""
     longest_step()
@@ -425,12 +440,13 @@ def end_step() -> i32:
     return 0
 
 
+@inline
 def advance(until: i64) -> i32:
     """Move real time to the earliest slot: 0, or the reason to return."""
     reason = end_step()
     if reason:
         return reason
-    if ld32(CB_HEAP_N) == 0:
+    if ld32(CB_NEAR) == 0:
         return REASON_NO_EVENTS
     t = ld64(CB_TOP_FS)
     if t > until:
@@ -451,9 +467,11 @@ def advance(until: i64) -> i32:
     return 0
 
 
+@inline
 def next_slot(until: i64) -> i32:
     """Phases 1 and 2: 0 when a slot has been applied, or the reason to return."""
-    if ld64(CB_TOP_FS) != ld64(CB_FS) or ld32(CB_HEAP_N) == 0:
+    mixed = 1
+    if ld64(CB_TOP_FS) != ld64(CB_FS):
         if ld32(CB_EPS_CUR) != ld32(CB_EPS_BASE):
             st32(CB_EPS, ld32(CB_EPS) + 1)
             apply_vector(CB_EPS_BASE)
@@ -466,13 +484,17 @@ def next_slot(until: i64) -> i32:
         reason = advance(until)
         if reason:
             return reason
-    s = ld32(ld32(CB_HEAP_ARR))
+        mixed = 0
+    s = ld32(CB_NEAR)
     if ld32(s + S_HOST):
         st32(s + S_HOST, 0)
         st32(s + S_LIVE, ld32(s + S_LIVE) - 1)
         st32(CB_HOST_PHASE, HOST_AT)
         return REASON_HOST
-    apply_mixed()
+    if mixed:
+        apply_mixed()
+    else:
+        apply_slot()
     return 0
 
 

@@ -29,8 +29,8 @@ from wasmjit.sched.descriptors import (
     P_WSET,
     SET_SHIFT,
 )
-from wasmjit.sched.intrinsics import host_import, i32, ld8, ld32, ld64, st32, st64, u32
-from wasmjit.sched.kernel.queues import dirty_region, wake, walk_nodes
+from wasmjit.sched.intrinsics import host_import, i32, inline, ld8, ld32, ld64, st32, st64, u32
+from wasmjit.sched.kernel.queues import mark_dirty, wake, walk_nodes
 
 
 @host_import
@@ -56,6 +56,12 @@ def fan_slow(na: i32, flags: i32) -> None:
 
 def net_fan(na: i32) -> None:
     """Follow the fan-out of the net at na: its value differs from before."""
+    fan_out(na)
+
+
+@inline
+def fan_out(na: i32) -> None:
+    """`net_fan` where it counts."""
     flags = ld32(na + N_FLAGS)
     if flags & (NF_LISTENED | NF_DYN):
         st64(CB_C_EDGES, ld64(CB_C_EDGES) + 1)
@@ -70,7 +76,7 @@ def net_fan(na: i32) -> None:
                 if target - 1 == ld32(CB_REGION):
                     st32(CB_ISLAND, ld32(CB_ISLAND) | u32(edge) >> SET_SHIFT)
                 else:
-                    dirty_region(target - 1, u32(edge) >> SET_SHIFT)
+                    mark_dirty(target - 1, u32(edge) >> SET_SHIFT)
         else:
             level = target >> EDGE_SHIFT & 3
             if level == FILTER_NONE or (ld8(ld32(na + N_ADDR)) & 1) == (level == FILTER_HIGH):
@@ -84,6 +90,12 @@ def net_fan(na: i32) -> None:
 
 def net_changed(na: i32) -> None:
     """As net_fan for a change made just now by whoever runs."""
+    changed_now(na)
+
+
+@inline
+def changed_now(na: i32) -> None:
+    """`net_changed` where it counts."""
     st64(CB_C_UPDATES, ld64(CB_C_UPDATES) + 1)
     st32(na + N_DRIVER, ld32(CB_CUR_ID))
-    net_fan(na)
+    fan_out(na)

@@ -18,6 +18,7 @@ from wasmjit.sched.control import (
     CB_DYN_DIR_CAP,
     CB_EMERGENCY,
     CB_FORK,
+    CB_JOIN_FREE,
     CB_LIVE_DYN,
     CB_N_DYN,
     CB_N_STATIC,
@@ -43,6 +44,7 @@ from wasmjit.sched.descriptors import (
     C_NEXT,
     C_PARENT,
     C_PREV,
+    C_QUEUE,
     C_REFS,
     C_RNG,
     C_SIZE,
@@ -93,7 +95,7 @@ from wasmjit.sched.descriptors import (
 )
 from wasmjit.sched.intrinsics import export, host_import, i32, inline, ld32, ld64, memset, st32, st64, unreachable
 from wasmjit.sched.kernel.drivers import new_owner
-from wasmjit.sched.kernel.heap import k_alloc0, k_fault, k_free, k_limit, k_realloc
+from wasmjit.sched.kernel.heap import B_ASKED, B_HEADER, k_alloc, k_alloc0, k_fault, k_free, k_limit, k_realloc
 from wasmjit.sched.kernel.objects import keep_out_of_roots
 from wasmjit.sched.kernel.queues import disarm, join_release, k_waitq_wake_all, leave_join, ready_push, wake, wake_proc
 from wasmjit.sched.kernel.rng import draw, rng_state, seed_of
@@ -177,15 +179,16 @@ def chunk_new() -> i32:
     return 1
 
 
-@inline
-def zero_cold(c: i32) -> None:
-    """Clear the cold part of a descriptor (a memory.fill would be a call out of wasm)."""
-    a = c
-    end = c + C_SIZE
-    while a != end:
-        st64(a, 0)
-        st64(a + 8, 0)
-        a = a + 16
+FRAME_STEP = 32  # frames of forked processes are multiples of it
+FRAME_KEPT = 512  # up to this size a frame stays, zeroed, with the descriptor of its process
+
+
+def frame_for(p: i32, size: i32) -> i32:
+    """A zeroed frame for the process to be at descriptor p, which has none that is large enough."""
+    f = ld32(p + P_FRAME)
+    if f:
+        k_free(f)
+    return k_frame_new((size + FRAME_STEP - 1) & ~(FRAME_STEP - 1))
 
 
 @export
@@ -194,7 +197,6 @@ def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
     if ld32(CB_LIVE_DYN) >= MAX_LIVE:
         k_limit(LIMIT_PROCESSES, MAX_LIVE)
         unreachable()
-    f = k_frame_new(frame_size)
     p = ld32(CB_PROC_FREE)
     if p == 0:
         if chunk_new() == 0:
@@ -204,8 +206,17 @@ def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
     st32(CB_PROC_FREE, ld32(p + P_NEXT))
     if ld32(CB_DRIVERS) and ld64(p + P_ACT):
         new_owner(p)
+    f = ld32(p + P_FRAME)
+    if f == 0 or ld32(f - B_HEADER + B_ASKED) < frame_size:
+        f = frame_for(p, frame_size)
     c = ld32(p + P_COLD)
-    zero_cold(c)
+    st32(c + C_CHILD, 0)
+    st32(c + C_PREV, 0)
+    st64(c + C_JOIN, 0)  # and C_REFS
+    st64(c + C_AWAIT, 0)
+    st64(c + C_QUEUE, 0)  # and C_CHILDREN
+    st64(c + C_WAIT_JOIN, 0)  # and C_ADOPTED
+    st32(c + C_BLOCK, 0)
     parent = ld32(CB_CUR)
     st32(p + P_WSET, 0)
     st32(p + P_FN, fn)
@@ -221,10 +232,10 @@ def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
     st32(f + FR_FN, fn)
     st32(f + FR_CTX, ctx)
     st32(c + C_RNG, seed_of(draw(rng_state(parent))))
+    st32(c + C_PARENT, parent)
     if parent:
         pc = ld32(parent + P_COLD)
         first = ld32(pc + C_CHILD)
-        st32(c + C_PARENT, parent)
         st32(c + C_NEXT, first)
         if first:
             st32(ld32(first + P_COLD) + C_PREV, p)
@@ -245,6 +256,7 @@ def k_spawn(fn: i32, ctx: i32, frame_size: i32) -> i32:
     return f
 
 
+@inline
 def recycle(p: i32) -> None:
     """The descriptor of an ended dynamic process is free again, unless a handle is held."""
     if ld32(ld32(p + P_COLD) + C_REFS) or (ld32(p + P_FLAGS) & PF_DYNAMIC) == 0:
@@ -254,23 +266,37 @@ def recycle(p: i32) -> None:
     st32(CB_PROC_FREE, p)
 
 
+@inline
 def drop_frames(p: i32) -> None:
+    """Free the frames of an ended process. The root frame of a forked one stays for the next process of this descriptor, if it is small."""
     f = ld32(p + P_FRAME)
-    if f:
+    if f == 0:
+        return
+    if ld32(f + FR_CHILD):
         free_frames(f)
-        if ld32(p + P_FLAGS) & PF_DYNAMIC:
+    if ld32(p + P_FLAGS) & PF_DYNAMIC:
+        size = ld32(f - B_HEADER + B_ASKED)
+        if f == ld32(CB_EMERGENCY) or size > FRAME_KEPT:
             st32(p + P_FRAME, 0)
             k_frame_free(f)
+        else:
+            end = f + size
+            while f != end:
+                st64(f, 0)
+                st64(f + 8, 0)
+                f = f + 16
 
 
 # ---- the end of a process -----------------------------------------------------------------------------------------------------
 
 
+@inline
 def join_satisfied(j: i32) -> i32:
     kind = ld32(j + J_KIND)
     return kind == JOIN_NONE or ld32(j + J_LEFT) == 0 or (kind == JOIN_ANY and ld32(j + J_DONE) != 0)
 
 
+@inline
 def leave_parent(p: i32, c: i32) -> None:
     """Take p out of its parent's list of children; the parent may be in `wait fork`."""
     parent = ld32(c + C_PARENT)
@@ -294,10 +320,8 @@ def leave_parent(p: i32, c: i32) -> None:
 
 
 def give_away_children(c: i32) -> None:
-    """The children of an ended dynamic process go to its parent as adopted ones (or become roots)."""
+    """The children (there are some) of an ended dynamic process go to its parent as adopted ones (or become roots)."""
     child = ld32(c + C_CHILD)
-    if child == 0:
-        return
     parent = ld32(c + C_PARENT)
     last = 0
     w = child
@@ -322,15 +346,19 @@ def give_away_children(c: i32) -> None:
     st32(c + C_CHILDREN, 0)
 
 
+@inline
 def process_end(p: i32, state: i32) -> None:
     """Everything that the end of a process means to others: join, `wait fork`, awaiting processes, children. Frames and descriptor remain."""
     c = ld32(p + P_COLD)
-    disarm(p)
-    st32(p + P_ARMED, 0)
+    if ld32(p + P_ARMED):
+        disarm(p)
+        st32(p + P_ARMED, 0)
+    st32(p + P_WSET, 0)
     st32(p + P_STATE, state)
     if ld32(p + P_FLAGS) & PF_DYNAMIC:
         st32(CB_LIVE_DYN, ld32(CB_LIVE_DYN) - 1)
-        give_away_children(c)
+        if ld32(c + C_CHILD):
+            give_away_children(c)
         leave_parent(p, c)
     j = ld32(c + C_JOIN)
     if j:
@@ -348,15 +376,19 @@ def process_end(p: i32, state: i32) -> None:
 def terminate(p: i32) -> None:
     """Kill one process that has no live children of its own."""
     state = ld32(p + P_STATE)
+    after = ST_FREE
     if state == ST_RUNNING:
-        process_end(p, ST_DYING)  # its frame is in use until it returns
+        after = ST_DYING  # its frame is in use until it returns
     elif state == ST_READY or state == ST_HELD:
-        process_end(p, ST_DEAD)  # stays linked in the ready queue until it is popped
-        drop_frames(p)
+        after = ST_DEAD  # stays linked in the ready queue until it is popped
     elif state == ST_WAITING:
-        process_end(p, ST_KILLED)
-        drop_frames(p)
-        recycle(p)
+        after = ST_KILLED
+    if after != ST_FREE:
+        process_end(p, after)
+        if after != ST_DYING:
+            drop_frames(p)
+        if after == ST_KILLED:
+            recycle(p)
 
 
 def kill_descendants(root: i32) -> None:
@@ -421,10 +453,18 @@ def activation_over(p: i32, status: i32) -> None:
 @export
 def k_fork_begin(kind: i32, n: i32) -> i32:
     """Start a fork (kind 0 join, 1 join_any, 2 join_none) of n branches: the following k_spawn calls are its branches, k_fork_wait ends it. Returns its handle."""
-    j = k_alloc0(J_SIZE)
+    j = ld32(CB_JOIN_FREE)
+    if j:
+        st32(CB_JOIN_FREE, ld32(j + J_WAITER))
+    else:
+        j = k_alloc(J_SIZE)
     if j:
         st32(j + J_KIND, kind)
+        st32(j + J_LEFT, 0)
+        st32(j + J_DONE, 0)
+        st32(j + J_WAITER, 0)
         st32(j + J_REFS, 1)
+        st32(j + J_NAME, 0)
     st32(CB_FORK, j)
     return j
 

@@ -9,7 +9,9 @@ from wasmjit.sched.control import (
     CB_C_WAKEUPS,
     CB_DIRTY,
     CB_EVENTS,
+    CB_JOIN_FREE,
     CB_MIN_LEVEL,
+    CB_NETS,
     CB_READY_TAIL,
 )
 from wasmjit.sched.descriptors import (
@@ -24,12 +26,17 @@ from wasmjit.sched.descriptors import (
     ARM_TIME,
     C_CHILD,
     C_WAIT_JOIN,
+    EDGE_EITHER,
     EDGE_EVENT,
     EDGE_POS,
     EDGE_REGION,
     J_REFS,
     J_WAITER,
     L_TAIL,
+    N_DYN,
+    N_FLAGS,
+    N_SIZE,
+    NF_DYN,
     P_ARMED,
     P_COLD,
     P_NEXT,
@@ -50,8 +57,7 @@ from wasmjit.sched.descriptors import (
     W_OLD,
     W_PROC,
 )
-from wasmjit.sched.intrinsics import export, i32, inline, ld32, ld64, select, st32, st64
-from wasmjit.sched.kernel.heap import k_free
+from wasmjit.sched.intrinsics import export, i32, i64, inline, ld32, ld64, select, st32, st64, u32
 from wasmjit.sched.kernel.waits import drop_nodes, event_bucket, load_bytes, mem_equal, queue_unlink
 from wasmjit.sched.kernel.wheel import cancel_time, proc_ptr
 
@@ -64,14 +70,17 @@ def ready_push(p: i32) -> None:
     st32(CB_READY_TAIL, p)
 
 
+@inline
 def join_release(j: i32) -> None:
     """One holder less of a join record."""
     refs = ld32(j + J_REFS) - 1
     st32(j + J_REFS, refs)
     if refs == 0:
-        k_free(j)
+        st32(j + J_WAITER, ld32(CB_JOIN_FREE))
+        st32(CB_JOIN_FREE, j)
 
 
+@inline
 def leave_join(p: i32) -> None:
     """p no longer waits for its fork."""
     c = ld32(p + P_COLD)
@@ -157,6 +166,12 @@ def k_waitq_wake_all(q: i32) -> i32:
 
 def dirty_region(r: i32, members: i32) -> None:
     """Mark a region for evaluation; members: those of an island, a bit each."""
+    mark_dirty(r, members)
+
+
+@inline
+def mark_dirty(r: i32, members: i32) -> None:
+    """Mark a region for evaluation; members: those of an island, a bit each."""
     dirty = ld32(r + R_DIRTY)
     st32(r + R_DIRTY, dirty | members)
     if dirty == 0:
@@ -172,6 +187,7 @@ def dirty_region(r: i32, members: i32) -> None:
 # ---- dynamic waits ------------------------------------------------------------------------------------------------------------
 
 
+@inline
 def node_hit(w: i32) -> i32:
     """Whether the wait of node w is over."""
     edge = ld32(w + W_EDGE)
@@ -184,7 +200,7 @@ def node_hit(w: i32) -> i32:
         return mem_equal(addr, copy, n) == 0
     now = load_bytes(addr, select(n > 8, 8, n))
     old = ld64(w + W_OLD)
-    if edge == 0:
+    if edge == 0 or edge == EDGE_EITHER:
         return now != old
     st64(w + W_OLD, now)
     if edge == EDGE_POS:
@@ -192,6 +208,7 @@ def node_hit(w: i32) -> i32:
     return (old & ~now & 1) != 0
 
 
+@inline
 def wake_chain(w: i32) -> None:
     """Wake the processes of the nodes chained through W_HIT. A node freed meanwhile (its process was woken by another one) names no process."""
     while w:
@@ -205,7 +222,7 @@ def wake_chain(w: i32) -> None:
 
 
 def walk_nodes(head: i32, addr: i32) -> None:
-    """Wake whoever waits on the list at `head` and is due. addr: only waits on that address (0: all). Two passes: waking takes nodes off the list.
+    """Wake whoever waits on the list at `head` and is due. addr: the event there is triggered (0: values may have changed). Two passes: waking takes nodes off the list.
 
     Processes with live children come last: what a process does about its children (`disable fork`) on some event comes after they have seen the event. The
     standard leaves the order open (IEEE 1800 §4.7); otherwise it is first come, first served.
@@ -220,9 +237,11 @@ def walk_nodes(head: i32, addr: i32) -> None:
     tail_parent = 0
     while True:
         w = ld32(w + W_NEXT)
-        if ld32(w + W_EDGE) == EDGE_REGION:
-            dirty_region(ld32(w + W_ADDR), ALL_MEMBERS)
-        elif (addr == 0 or ld32(w + W_ADDR) == addr) and node_hit(w):
+        edge = ld32(w + W_EDGE)
+        if edge == EDGE_REGION:
+            if addr == 0:
+                dirty_region(ld32(w + W_ADDR), ALL_MEMBERS)
+        elif node_hit(w) if addr == 0 else (ld32(w + W_ADDR) == addr and (edge == EDGE_EITHER or edge == EDGE_EVENT)):
             st32(w + W_HIT, 0)
             if ld32(ld32(ld32(w + W_PROC) + P_COLD) + C_CHILD):
                 if tail_parent:
@@ -245,8 +264,17 @@ def walk_nodes(head: i32, addr: i32) -> None:
         wake_chain(first_parent)
 
 
+def trigger(ptr: i64) -> None:
+    """Wake whoever waits for the event that ptr points to: on the list of its net, and by address."""
+    if ptr >> 32:
+        na = ld32(CB_NETS) + u32((ptr >> 32) - 1) * N_SIZE
+        if ld32(na + N_FLAGS) & NF_DYN:
+            walk_nodes(na + N_DYN, u32(ptr))
+    k_mem_event(u32(ptr))
+
+
 @export
 def k_mem_event(addr: i32) -> None:
-    """Wake whoever waits for the event at addr (plain memory, edge 3)."""
+    """Wake whoever waits for the event at addr (edge 3)."""
     if ld32(CB_EVENTS):
         walk_nodes(event_bucket(addr), addr)

@@ -9,7 +9,7 @@ from wasmjit.sched.kernel.apply import k_store_net_bits
 from wasmjit.sched.kernel.force import k_force_bits, k_release_bits
 from wasmjit.sched.kernel.heap import k_alloc0, k_free
 from wasmjit.sched.kernel.objects import account, keep_out_of_roots
-from wasmjit.sched.kernel.queues import k_mem_event
+from wasmjit.sched.kernel.queues import trigger
 from wasmjit.sched.kernel.wheel import k_drive_bits
 
 US_TRIGGERED = CB_USER  # table of triggered events: address, capacity (a power of two), entries ever used
@@ -125,7 +125,7 @@ def k_event_trigger(ptr: i64) -> None:
             st32(US_TRIGGERED_USED, ld32(US_TRIGGERED_USED) + 1)
         st32(s, addr)
         st64(s + 8, now)
-    k_mem_event(addr)
+    trigger(ptr)
 
 
 @export

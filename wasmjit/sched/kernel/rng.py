@@ -21,6 +21,7 @@ def lcg(x: i32) -> i32:
     return u32(69069 * x + 1)
 
 
+@inline
 def draw(at: i32) -> i32:
     """The next 32 bits of the generator whose state is at that address."""
     first = lcg(ld32(at))
@@ -29,6 +30,7 @@ def draw(at: i32) -> i32:
     return (first & 0xFFFF0000) | (second >> 16)
 
 
+@inline
 def seed_of(x: i32) -> i32:
     """A seed of a drawn number, well mixed (the finaliser of MurmurHash3), never 0."""
     x = u32((x ^ (x >> 16)) * 0x85EBCA6B)

@@ -14,6 +14,7 @@ from wasmjit.sched.descriptors import (
     C_QNEXT,
     C_QPREV,
     C_QUEUE,
+    EDGE_EITHER,
     EDGE_EVENT,
     EDGE_REGION,
     EVENT_BUCKETS,
@@ -70,18 +71,26 @@ def mem_equal(a: i32, b: i32, n: i32) -> i32:
 # ---- nodes ------------------------------------------------------------------------------------------------------------------
 
 
+def node_pool() -> i32:
+    """A chain of new nodes; 0 when memory is exhausted."""
+    w = k_alloc(W_SIZE * NODES_PER_POOL)
+    if w == 0:
+        return 0
+    for i in range(NODES_PER_POOL - 1):
+        st32(w + i * W_SIZE + W_NEXT, w + (i + 1) * W_SIZE)
+        st32(w + i * W_SIZE + W_PROC, 0)
+    st32(w + (NODES_PER_POOL - 1) * W_SIZE + W_NEXT, 0)
+    return w
+
+
+@inline
 def node_new() -> i32:
     """A wait node; 0 when memory is exhausted."""
     w = ld32(CB_NODE_FREE)
     if w == 0:
-        w = k_alloc(W_SIZE * NODES_PER_POOL)
-        if w == 0:
-            return 0
-        for i in range(NODES_PER_POOL - 1):
-            st32(w + i * W_SIZE + W_NEXT, w + (i + 1) * W_SIZE)
-            st32(w + i * W_SIZE + W_PROC, 0)
-        st32(w + (NODES_PER_POOL - 1) * W_SIZE + W_NEXT, 0)
-    st32(CB_NODE_FREE, ld32(w + W_NEXT))
+        w = node_pool()
+    if w:
+        st32(CB_NODE_FREE, ld32(w + W_NEXT))
     return w
 
 
@@ -92,10 +101,14 @@ def event_bucket(addr: i32) -> i32:
 
 @export
 def k_wait_dyn(proc: i32, net: i32, addr: i32, size: i32, edge: i32) -> None:
-    """The process wakes when the `size` bytes at addr change (edge 0), when bit 0 there rises (1) or falls (2), or when k_mem_event(addr) says so (3).
+    """The process wakes when the `size` bytes at addr change (edge 0), when bit 0 there rises (1) or falls (2), when the event there is triggered (3), or at a
+    change or trigger (5).
 
     net: the net they belong to. NO_NET: plain memory, which is looked at whenever the ready queue is empty.
     """
+    if edge == EDGE_EITHER and net == NO_NET:
+        k_wait_dyn(proc, net, addr, size, EDGE_EVENT)
+        edge = 0
     p = waiting_proc(proc)
     w = node_new()
     if w == 0:
@@ -115,7 +128,7 @@ def k_wait_dyn(proc: i32, net: i32, addr: i32, size: i32, edge: i32) -> None:
     st32(w + W_EDGE, edge)
     st32(w + W_COPY, 0)
     if edge != EDGE_EVENT:
-        if edge == 0 and size > 8:
+        if size > 8 and (edge == 0 or edge == EDGE_EITHER):
             copy = k_alloc(size)
             if copy:
                 memcpy(copy, addr, size)
@@ -158,6 +171,7 @@ def k_region_listen(ptr: i64) -> None:
     link_node(w, head)
 
 
+@inline
 def link_node(w: i32, head: i32) -> None:
     """Put a node at the end of a list."""
     last = ld32(head)

@@ -1,7 +1,7 @@
 """The time wheel: record vectors of the next epsilon and the next delta, and slots for every other time.
 
 LLHD time is (real fs, delta, epsilon), totally ordered. Almost everything goes to (fs, delta, eps + 1) or (fs, delta + 1, 0): these two have a
-vector of 32-byte records each and cost no search. Other slots are found by the slot used last or by hash, and ordered by a binary heap.
+vector of 32-byte records each and cost no search. Other times have a slot each (`slots`).
 Records are drives and timed wake-ups in the order they were scheduled. Adding a time: a non-zero real part resets delta and epsilon, a non-zero
 delta resets epsilon; the zero time is one epsilon.
 """
@@ -21,21 +21,13 @@ from wasmjit.sched.control import (
     CB_EPS_CUR,
     CB_EPS_END,
     CB_FS,
-    CB_HEAP_ARR,
-    CB_HEAP_CAP,
-    CB_HEAP_N,
     CB_N_DYN,
     CB_N_STATIC,
     CB_PROCS,
     CB_REGIONS,
     CB_SCRATCH,
-    CB_SLOT_FREE,
-    CB_SLOT_HASH,
-    CB_SLOT_HASH_BITS,
-    CB_SLOT_LAST,
     CB_SPARE_BASE,
     CB_SPARE_END,
-    CB_TOP_FS,
     NEVER,
 )
 from wasmjit.sched.descriptors import (
@@ -60,25 +52,15 @@ from wasmjit.sched.descriptors import (
     P_SLOT,
     R_SIZE,
     S_BASE,
-    S_BUCKET,
-    S_CUR,
-    S_DELTA,
-    S_EPS,
-    S_FS,
-    S_HASH_NEXT,
     S_HOST,
-    S_INDEX,
     S_LIVE,
-    S_SIZE,
     V_BASE,
     V_CUR,
     V_END,
 )
 from wasmjit.sched.intrinsics import export, i32, i64, inline, ld32, ld32_64, ld64, memcpy, memset, st32, st64, u32, u64
-from wasmjit.sched.kernel.heap import k_alloc, k_alloc0, k_free, k_realloc
-
-FIRST_RECORDS = 4  # capacity of a fresh slot
-KEEP_BYTES = 2048  # vectors up to this size stay with a recycled slot
+from wasmjit.sched.kernel.heap import k_alloc, k_free, k_realloc
+from wasmjit.sched.kernel.slots import find_slot, slot_at, slot_drop, slots_init
 
 
 def proc_ptr(pid: i32) -> i32:
@@ -151,179 +133,6 @@ def vec_push(v: i32) -> i32:
         r = vec_grow(v)
     st32(v + V_CUR, r + D_SIZE)
     return r
-
-
-# ---- the heap of slots ------------------------------------------------------------------------------------------------------
-
-
-@inline
-def before(a: i32, b: i32) -> i32:
-    """Whether slot a is earlier than slot b (their keys differ)."""
-    fa = ld64(a + S_FS)
-    fb = ld64(b + S_FS)
-    da = ld32(a + S_DELTA)
-    db = ld32(b + S_DELTA)
-    return fa < fb or (fa == fb and (da < db or (da == db and ld32(a + S_EPS) < ld32(b + S_EPS))))
-
-
-def sift_up(i: i32, s: i32) -> None:
-    arr = ld32(CB_HEAP_ARR)
-    while i > 0:
-        up = (i - 1) >> 1
-        t = ld32(arr + up * 4)
-        if before(s, t) == 0:
-            break
-        st32(arr + i * 4, t)
-        st32(t + S_INDEX, i)
-        i = up
-    st32(arr + i * 4, s)
-    st32(s + S_INDEX, i)
-
-
-def sift_down(i: i32, s: i32) -> None:
-    arr = ld32(CB_HEAP_ARR)
-    n = ld32(CB_HEAP_N)
-    while True:
-        c = i * 2 + 1
-        if c >= n:
-            break
-        t = ld32(arr + c * 4)
-        if c + 1 < n:
-            other = ld32(arr + c * 4 + 4)
-            if before(other, t):
-                c = c + 1
-                t = other
-        if before(t, s) == 0:
-            break
-        st32(arr + i * 4, t)
-        st32(t + S_INDEX, i)
-        i = c
-    st32(arr + i * 4, s)
-    st32(s + S_INDEX, i)
-
-
-@inline
-def set_top() -> None:
-    top: i64 = NEVER
-    if ld32(CB_HEAP_N):
-        top = ld64(ld32(ld32(CB_HEAP_ARR)) + S_FS)
-    st64(CB_TOP_FS, top)
-
-
-@inline
-def slot_hash(fs: i64, delta: i32, eps: i32) -> i32:
-    """Address of the hash bucket."""
-    h = u64((fs + delta * 0x85EBCA6B + eps * 0xC2B2AE35) * 0x9E3779B97F4A7C15)
-    return ld32(CB_SLOT_HASH) + u32(h >> u64(64 - ld32_64(CB_SLOT_HASH_BITS))) * 4
-
-
-def rehash() -> None:
-    """Double the hash table of slots. Without memory for it the chains just get longer."""
-    bits = ld32(CB_SLOT_HASH_BITS) + 1
-    table = k_alloc0(4 << bits)
-    if table == 0:
-        return
-    k_free(ld32(CB_SLOT_HASH))
-    st32(CB_SLOT_HASH, table)
-    st32(CB_SLOT_HASH_BITS, bits)
-    arr = ld32(CB_HEAP_ARR)
-    for i in range(ld32(CB_HEAP_N)):
-        s = ld32(arr + i * 4)
-        b = slot_hash(ld64(s + S_FS), ld32(s + S_DELTA), ld32(s + S_EPS))
-        st32(s + S_BUCKET, b)
-        st32(s + S_HASH_NEXT, ld32(b))
-        st32(b, s)
-
-
-def slot_new(fs: i64, delta: i32, eps: i32) -> i32:
-    """An empty slot with that key, queued; 0 when memory is exhausted."""
-    n = ld32(CB_HEAP_N)
-    if n == ld32(CB_HEAP_CAP):
-        moved = k_realloc(ld32(CB_HEAP_ARR), n * 8)
-        if moved == 0:
-            return 0
-        st32(CB_HEAP_ARR, moved)
-        st32(CB_HEAP_CAP, n * 2)
-        rehash()
-    s = ld32(CB_SLOT_FREE)
-    if s:
-        st32(CB_SLOT_FREE, ld32(s + S_HASH_NEXT))
-    else:
-        s = k_alloc0(S_SIZE)
-        if s == 0:
-            return 0
-    if ld32(s + S_BASE) == 0:
-        base = k_alloc(FIRST_RECORDS * D_SIZE)
-        if base == 0:
-            st32(s + S_HASH_NEXT, ld32(CB_SLOT_FREE))
-            st32(CB_SLOT_FREE, s)
-            return 0
-        st32(s + S_BASE, base)
-        st32(s + S_BASE + V_END, base + FIRST_RECORDS * D_SIZE)
-    st32(s + S_CUR, ld32(s + S_BASE))
-    st64(s + S_FS, fs)
-    st32(s + S_DELTA, delta)
-    st32(s + S_EPS, eps)
-    st32(s + S_LIVE, 0)
-    st32(s + S_HOST, 0)
-    b = slot_hash(fs, delta, eps)
-    st32(s + S_BUCKET, b)
-    st32(s + S_HASH_NEXT, ld32(b))
-    st32(b, s)
-    st32(CB_HEAP_N, n + 1)
-    sift_up(n, s)
-    set_top()
-    return s
-
-
-def slot_unqueue(s: i32) -> None:
-    """Take the slot out of heap and hash."""
-    n = ld32(CB_HEAP_N) - 1
-    st32(CB_HEAP_N, n)
-    i = ld32(s + S_INDEX)
-    if i != n:
-        last = ld32(ld32(CB_HEAP_ARR) + n * 4)
-        if before(last, s):
-            sift_up(i, last)
-        else:
-            sift_down(i, last)
-    set_top()
-    if ld32(CB_SLOT_LAST) == s:
-        st32(CB_SLOT_LAST, 0)
-    b = ld32(s + S_BUCKET)
-    if ld32(b) == s:
-        st32(b, ld32(s + S_HASH_NEXT))
-        return
-    t = ld32(b)
-    while ld32(t + S_HASH_NEXT) != s:
-        t = ld32(t + S_HASH_NEXT)
-    st32(t + S_HASH_NEXT, ld32(s + S_HASH_NEXT))
-
-
-def slot_recycle(s: i32) -> None:
-    """Keep an unqueued slot for later; a small vector stays with it."""
-    base = ld32(s + S_BASE)
-    if base and u32(ld32(s + S_BASE + V_END) - base) > KEEP_BYTES:
-        k_free(base)
-        st32(s + S_BASE, 0)
-    st32(s + S_HASH_NEXT, ld32(CB_SLOT_FREE))
-    st32(CB_SLOT_FREE, s)
-
-
-def slot_at(fs: i64, delta: i32, eps: i32) -> i32:
-    """The slot of an absolute time, made if needed; 0 when memory is exhausted."""
-    s = ld32(CB_SLOT_LAST)
-    if s and ld64(s + S_FS) == fs and ld32(s + S_DELTA) == delta and ld32(s + S_EPS) == eps:
-        return s
-    s = ld32(slot_hash(fs, delta, eps))
-    while s:
-        if ld64(s + S_FS) == fs and ld32(s + S_DELTA) == delta and ld32(s + S_EPS) == eps:
-            break
-        s = ld32(s + S_HASH_NEXT)
-    if s == 0:
-        s = slot_new(fs, delta, eps)
-    st32(CB_SLOT_LAST, s)
-    return s
 
 
 def slot_after(fs: i64, delta: i32, eps: i32) -> i32:
@@ -448,6 +257,37 @@ def k_drive_bits(net: i32, addr: i32, bit: i32, width: i32, val: i64, fs: i64, d
 # ---- timed waits --------------------------------------------------------------------------------------------------------------
 
 
+@inline
+def wake_record(v: i32, p: i32) -> None:
+    """Push the wake-up of p to a vector."""
+    r = ld32(v + V_CUR)
+    if r == ld32(v + V_END):
+        r = vec_grow(v)
+    st32(v + V_CUR, r + D_SIZE)
+    st32(r + D_NET, p)
+    st32(r + D_KIND, DK_WAKE)
+    st64(r + D_VAL, ld32_64(p + P_ACT))
+
+
+@export
+def k_wait_fs(fs: i64) -> None:
+    """The running process wakes at now + fs, which is not 0, unless something else wakes it before. One time per wait."""
+    p = ld32(CB_CUR)
+    if ld32(p + P_SLOT):
+        cancel_time(p)
+    now = ld64(CB_FS)
+    t = u64(now + fs)
+    if t < now or t == NEVER:
+        return
+    s = find_slot(t, 0, 0)
+    if s == 0:
+        return
+    st32(s + S_LIVE, ld32(s + S_LIVE) + 1)
+    st32(p + P_SLOT, s)
+    st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_TIME)
+    wake_record(s + S_BASE, p)
+
+
 @export
 def k_wait_time(proc: i32, fs: i64, delta: i32, eps: i32) -> None:
     """The process wakes at now + (fs, delta, eps) unless something else wakes it before. One time per wait."""
@@ -468,12 +308,7 @@ def k_wait_time(proc: i32, fs: i64, delta: i32, eps: i32) -> None:
         st32(p + P_SLOT, s)
         st32(p + P_ARMED, ld32(p + P_ARMED) | ARM_TIME)
         v = s + S_BASE
-    r = vec_push(v)
-    st32(r + D_NET, p)
-    st32(r + D_ADDR, 0)
-    st32(r + D_KIND, DK_WAKE)
-    st32(r + D_DRIVER, ld32(CB_CUR_ID))
-    st64(r + D_VAL, ld32_64(p + P_ACT))
+    wake_record(v, p)
 
 
 def cancel_time(p: i32) -> None:
@@ -484,8 +319,7 @@ def cancel_time(p: i32) -> None:
     live = ld32(s + S_LIVE) - 1
     st32(s + S_LIVE, live)
     if live == 0:
-        slot_unqueue(s)
-        slot_recycle(s)
+        slot_drop(s)
 
 
 @export
@@ -511,9 +345,5 @@ def wheel_init() -> None:
     spare = k_alloc(64 * D_SIZE)
     st32(CB_SPARE_BASE, spare)
     st32(CB_SPARE_END, spare + 64 * D_SIZE)
-    st32(CB_SLOT_HASH_BITS, 6)
-    st32(CB_SLOT_HASH, k_alloc0(4 << 6))
-    st32(CB_HEAP_ARR, k_alloc(4 * 32))
-    st32(CB_HEAP_CAP, 32)
-    st64(CB_TOP_FS, NEVER)
+    slots_init()
     memset(CB_SCRATCH, 0, 64)

@@ -13,27 +13,11 @@ from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers, outermo
 from wasmjit.sem.lower.hw import field_range, mem_index
 from wasmjit.sem.lower.llvm import field_offset
 from wasmjit.sem.lower.partial import driven_ranges
-from wasmjit.sem.lower.refs import PART, Own, Ref, drive, element, force, pointer, probe
+from wasmjit.sem.lower.refs import PART, Own, Ref, drive, element, force, pointer, probe, ref_of
 from wasmjit.sem.mir import I32, I64, I, Val
 
 NOW_OFFSET, DELTA_OFFSET, EPSILON_OFFSET = 16, 24, 28
 """Control block: current time (u64 fs, u32 delta, u32 epsilon); see sched/control.py."""
-
-
-def ref_of(lw: Lowerer, v: Value) -> Ref:
-    """The reference behind a value of type llhd.ref."""
-    refs: dict[Value, Ref] = lw.extra.setdefault("refs", {})
-    got = refs.get(v)
-    if got is not None:
-        return got
-    if v not in lw.values and lw.scope is not None:
-        ext = lw.scope.external_ref(lw, v)
-        if ext is not None:
-            return ext  # type: ignore[no-any-return]
-    ptr, bit = lw.get(v)
-    leaves = layout(v.type.elem).leaves if isinstance(v.type, T.RefType) else ()
-    whole = bit.const == 0 or len(leaves) != 1 or leaves[0].kind != "i"
-    return Ref(None, ptr, bit=None if whole else bit)
 
 
 def set_ref(lw: Lowerer, v: Value, ref: Ref) -> None:

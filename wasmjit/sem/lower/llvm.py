@@ -13,6 +13,7 @@ from wasmjit.sem.lower.arith import CMPF, CMPI, bitcast
 from wasmjit.sem.lower.bounds import DYNAMIC_INDEX, in_range, loaded_defaults, of_dynamic_array, reachable, uses_around
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.func import call_named, call_pointer, signature_of, vtable_slot
+from wasmjit.sem.lower.refs import probe, signal_behind, store_now
 from wasmjit.sem.mir import BOOL, I32, I64, Val
 
 _BINARY = {
@@ -433,8 +434,13 @@ def _gep(lw: Lowerer, op: Op) -> None:
 
 @lowers("llvm.load")
 def _load(lw: Lowerer, op: Op) -> None:
-    ptr = lw.one(op.operands[0])
     lay = lw.lay(op.results[0])
+    if not lw.extra.get("listens"):
+        signal = signal_behind(lw, op.operands[0], lay)
+        if signal is not None:
+            lw.set(op.results[0], probe(lw, signal, lay))
+            return
+    ptr = lw.one(op.operands[0])
     site = lw.site("load from an invalid address", op)
     if (isinstance(op.results[0].type, T.PtrType) and vtable_slot(op.operands[0]) is not None) or cast_check_reads(lw, op):
         # An object whose vtable pointer was never set has no methods: the call site deals with the null pointer. The first guest word is 0.
@@ -500,8 +506,12 @@ def listen(lw: Lowerer, ptr: Val) -> None:
 
 @lowers("llvm.store")
 def _store(lw: Lowerer, op: Op) -> None:
-    leaves, ptr = lw.get(op.operands[0]), lw.one(op.operands[1])
     lay = lw.lay(op.operands[0])
+    signal = signal_behind(lw, op.operands[1], lay)
+    if signal is not None:
+        store_now(lw, signal, lay, lw.get(op.operands[0]))
+        return
+    leaves, ptr = lw.get(op.operands[0]), lw.one(op.operands[1])
     site = lw.site("store to an invalid address", op)
     done = None
     inside = in_range(lw, op.operands[1])

@@ -9,12 +9,13 @@ from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.disable import end_if
 from wasmjit.sem.lower.llhd import CALLS, Watch, refuse_suspension
+from wasmjit.sem.lower.refs import probe, signal_behind
 from wasmjit.sem.lower.runtime import runtime_call
 from wasmjit.sem.mir import BOOL, I32, I64, I, Val
 
 ANY, POSEDGE, NEGEDGE, BOTHEDGES = 0, 1, 2, 3
-TRIGGERED = 3
-"""Edge code of a dynamic wait: the event at that address is triggered."""
+CHANGED_OR_TRIGGERED = 5
+"""Edge code of a dynamic wait: what lies at that address changes, or it is an event and is triggered."""
 EDGES = {"any": ANY, "posedge": POSEDGE, "negedge": NEGEDGE, "edge": BOTHEDGES, "bothedges": BOTHEDGES}
 
 
@@ -195,7 +196,11 @@ def _rt_wait_event(lw: Lowerer, op: Op, operands: list[Value]) -> None:
     lay = layout(t) if t is not None else layout(T.IntType(1))
     site = lw.site("event control on an invalid address")
 
+    signal = signal_behind(lw, operands[1], lay)
+
     def read() -> Leaves:
+        if signal is not None:
+            return tuple(probe(lw, signal, lay))
         return tuple(lw.x("ld", ty, ptr, attr=(off, site)) for ty, off in zip(lay.leaves, lay.offs, strict=True))
 
     first = read()
@@ -203,7 +208,7 @@ def _rt_wait_event(lw: Lowerer, op: Op, operands: list[Value]) -> None:
     params = tuple(lw.b.block_param(head, v.ty) for v in first)
     lw.goto(head, first)
     lw.b.set_block(head)
-    lw.b.terminate(mir.Wait(resume, None, ((ptr, max(lay.size, 1), ANY), (ptr, max(lay.size, 1), TRIGGERED))))
+    lw.b.terminate(mir.Wait(resume, None, ((ptr, max(lay.size, 1), CHANGED_OR_TRIGGERED),)))
     lw.b.set_block(resume)
     if edge == ANY:
         lw.goto(done)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wasmjit.data import dataclass
+from wasmjit.ir import Op, Value
+from wasmjit.ir import types as T
 from wasmjit.sem import mir
-from wasmjit.sem.layout import Layout
+from wasmjit.sem.layout import Layout, layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported
 from wasmjit.sem.mir import I32, I64, Drive, I, Val
 
@@ -46,6 +48,40 @@ class Ref:
     dyn: Val | None = None
     bit: Val | None = None
     valid: Val | None = None
+
+
+def ref_of(lw: Lowerer, v: Value) -> Ref:
+    """The reference behind a value of type llhd.ref."""
+    refs: dict[Value, Ref] = lw.extra.setdefault("refs", {})
+    got = refs.get(v)
+    if got is not None:
+        return got
+    if v not in lw.values and lw.scope is not None:
+        ext = lw.scope.external_ref(lw, v)
+        if ext is not None:
+            return ext  # type: ignore[no-any-return]
+    ptr, bit = lw.get(v)
+    leaves = layout(v.type.elem).leaves if isinstance(v.type, T.RefType) else ()
+    whole = bit.const == 0 or len(leaves) != 1 or leaves[0].kind != "i"
+    return Ref(None, ptr, bit=None if whole else bit)
+
+
+def signal_behind(lw: Lowerer, ptr: Value, lay: Layout) -> Ref | None:
+    """The signal of this instance that a pointer was cast from, if that is visible and the signal lies in memory as `lay` says.
+
+    What is done through such a pointer is done to the signal: no address has to be checked, and a store is one change of the net.
+    """
+    cast = ptr.owner
+    if not isinstance(cast, Op) or cast.name != "builtin.unrealized_conversion_cast" or len(cast.operands) != 1:
+        return None
+    source = cast.operands[0]
+    if not isinstance(source.type, T.RefType) or isinstance(source.type.elem, T.PtrType):
+        return None
+    ref = ref_of(lw, source)
+    if not isinstance(ref.net, Own) or ref.dyn is not None or ref.bit is not None or ref.valid is not None:
+        return None
+    own = layout(source.type.elem)
+    return ref if (own.size, own.leaves, own.offs) == (lay.size, lay.leaves, lay.offs) else None
 
 
 def base_address(lw: Lowerer, ref: Ref) -> tuple[Val, int]:
