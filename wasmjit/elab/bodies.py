@@ -13,9 +13,9 @@ from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Program, Unsupported
-from wasmjit.sem.lower.llhd import drive_op, drive_signal, ref_of, set_ref
+from wasmjit.sem.lower.llhd import drive_op, drive_signal, set_ref
 from wasmjit.sem.lower.observe import Evaluation, lower_clocks, lower_sample
-from wasmjit.sem.lower.refs import PART, NetRef, Own, Ref, const_time, drive, piece_of, pointer, store_now
+from wasmjit.sem.lower.refs import PART, NetRef, Own, Ref, const_time, drive, piece_of, pointer, ref_of, store_now
 from wasmjit.sem.lower.seq import power_up
 from wasmjit.sem.lower.short import lower_short
 from wasmjit.sem.lower.sim import captured_values

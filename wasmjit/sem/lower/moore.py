@@ -14,6 +14,8 @@ from wasmjit.sem.lower.runtime import runtime_call
 from wasmjit.sem.mir import BOOL, I32, I64, I, Val
 
 ANY, POSEDGE, NEGEDGE, BOTHEDGES = 0, 1, 2, 3
+TRIGGERED = 3
+"""Edge code of a dynamic wait: the event at that address is triggered."""
 CHANGED_OR_TRIGGERED = 5
 """Edge code of a dynamic wait: what lies at that address changes, or it is an event and is triggered."""
 EDGES = {"any": ANY, "posedge": POSEDGE, "negedge": NEGEDGE, "edge": BOTHEDGES, "bothedges": BOTHEDGES}
