@@ -78,6 +78,13 @@ def _sig(lw: Lowerer, op: Op) -> None:
         lw.do("netstore", *leaves, attr=(own.k, own.off, lay.offs, lay.size))
         set_ref(lw, op.results[0], Ref(own))
         return
+    plain_memory(lw, op)
+
+
+def plain_memory(lw: Lowerer, op: Op) -> None:
+    """A reference to memory of the activation that holds the operand at first."""
+    lay = lw.lay(op.operands[0])
+    leaves = lw.get(op.operands[0])
     ptr = lw.x("alloca", I64, lw.i64(1), attr=(max(lay.size, 1), max(lay.align, 1)))
     site = lw.site("signal storage")
     for leaf, off in zip(leaves, lay.offs, strict=True):
@@ -85,7 +92,18 @@ def _sig(lw: Lowerer, op: Op) -> None:
     set_ref(lw, op.results[0], Ref(None, ptr))
 
 
-@lowers("llhd.prb")
+@lowers("llhd.var")
+def _var(lw: Lowerer, op: Op) -> None:
+    """A variable of a body (older LLHD): plain memory."""
+    plain_memory(lw, op)
+
+
+@lowers("llhd.store")
+def _store(lw: Lowerer, op: Op) -> None:
+    drive(lw, ref_of(lw, op.operands[0]), lw.lay(op.operands[1]), lw.get(op.operands[1]), (lw.i64(0), lw.i32(0), lw.i32(1)))
+
+
+@lowers("llhd.prb", "llhd.load")
 def _prb(lw: Lowerer, op: Op) -> None:
     ref = ref_of(lw, op.operands[0])
     if ref.net is not None and lw.scope is not None:
