@@ -84,3 +84,38 @@ hw.module @top() {{
 def test_nothing_follows_finish_in_the_calling_process(mode: str, call: str, want: str) -> None:
     text = design(call).replace("func.call @check(%true)", "%r = func.call @check(%true)")
     assert run(text, mode=mode).out == want
+
+
+@MODES
+@pytest.mark.parametrize(("op", "code"), [("sim.finish", 0), ("sim.exit", 0), ("sim.fatal", 1)])
+def test_clocked_ends_of_older_designs(mode: str, op: str, code: int) -> None:
+    text = f"""
+hw.module @top() {{
+  {say("tick")}
+  %false = hw.constant false
+  %true = hw.constant true
+  %t = llhd.constant_time <1ns, 0d, 0e>
+  %eps = llhd.constant_time <0ns, 0d, 1e>
+  %clk = llhd.sig %false : i1
+  %n = llhd.sig %false : i1
+  %on = llhd.prb %n : i1
+  %c = llhd.prb %clk : i1
+  %clock = seq.to_clock %c
+  sim.print %w0 on %clock if %true
+  {op} on %clock if %on
+  llhd.process {{
+    cf.br ^loop
+  ^loop:
+    llhd.wait delay %t, ^up
+  ^up:
+    llhd.drv %clk, %true after %eps : i1
+    llhd.wait delay %t, ^down
+  ^down:
+    llhd.drv %clk, %false after %eps : i1
+    llhd.drv %n, %true after %eps : i1
+    cf.br ^loop
+  }}
+  hw.output
+}}"""
+    ran = run(text, mode=mode, max_time=100_000_000)
+    assert ran.out == "tick tick " and ran.outcome.exit_code == code

@@ -107,6 +107,8 @@ def clocking(op: Op) -> list[tuple[Value, str, Value | None]]:
             return [(op.operands[0].owner.operands[0], "posedge", None)]  # type: ignore[union-attr]
         case "sim.print" | "sim.clocked_print" | "sim.clocked_terminate" | "sim.clocked_pause":
             return [(g("clock")[0], "posedge", None)]
+        case "sim.finish" | "sim.fatal" | "sim.exit":
+            return [(g("clk")[0], "posedge", None)]
         case "sim.triggered" | "hw.triggered":
             edge = op.attrs.get("event", 0)
             names = ("posedge", "negedge", "edge")
@@ -357,6 +359,12 @@ def _clocked_end(lw: Lowerer, d: Any, op: Op) -> None:
     guarded(lw, lw.one(cond[0]) if cond else lw.const(BOOL, 1), emit)
 
 
+def _finish(lw: Lowerer, d: Any, op: Op) -> None:
+    """Before `sim.clocked_terminate`: $finish, $fatal, $exit."""
+    what = (op.name != "sim.fatal", op.name != "sim.exit")
+    guarded(lw, lw.one(op.group("cond")[0]), lambda: lw.do("svc", attr=lw.program.service("sim.terminate", what)))
+
+
 def _triggered(lw: Lowerer, d: Any, op: Op) -> None:
     cond = op.group("condition") if op.name == "sim.triggered" else []
 
@@ -380,6 +388,9 @@ CLOCKED: dict[str, Any] = {
     "sim.clocked_print": _clocked_print,
     "sim.clocked_terminate": _clocked_end,
     "sim.clocked_pause": _clocked_end,
+    "sim.finish": _finish,
+    "sim.fatal": _finish,
+    "sim.exit": _finish,
     "sim.triggered": _triggered,
     "hw.triggered": _triggered,
 }
