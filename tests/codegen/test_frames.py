@@ -19,11 +19,13 @@ from wasmjit.interp import compile_body
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.mir import (
     BOOL,
+    CB_CUR,
     FRAME_CHILD,
     FRAME_SPARE,
     FUNC_PTR_BASE,
     I32,
     I64,
+    PROC_WSET,
     STATUS_DEOPT,
     STATUS_DONE,
     STATUS_FAULT,
@@ -304,14 +306,30 @@ def test_waits_report_sensitivity_and_time() -> None:
     m = Machine(PAGES)
     m.load(body)
     m.write(CTX + 8, ((9 << 32) | 0x3000).to_bytes(8, "little"))
+    m.write(CB_CUR, (0x5800).to_bytes(4, "little"))
     frame = m.new_frame(body)
     assert [m.activate(body, frame) for _ in range(3)] == [STATUS_WAIT, STATUS_WAIT, STATUS_DONE]
+    assert m.read(0x5800 + PROC_WSET, 4) == (1).to_bytes(4, "little")  # set 0, plus 1, in the descriptor of the running process
     assert m.calls == [
-        ("k_wait_set", 7, 0),
         ("k_wait_dyn", 7, 8, 0x3000, 4, 1),
         ("k_wait_dyn", 7, 0xFFFFFFFF, 0x5000, 8, 0),
         ("k_wait_time", 7, 5, 6, 7),
     ]
+
+
+@pytest.mark.parametrize(("time", "call"), [((9, 0, 0), ("k_wait_fs", 9)), ((0, 0, 1), ("k_wait_time", 7, 0, 0, 1)), ((9, 1, 0), ("k_wait_time", 7, 9, 1, 0))])
+def test_waits_for_a_constant_real_time_take_the_short_call(time: tuple[int, int, int], call: tuple[str | int, ...]) -> None:
+    b = BodyBuilder("p", "process")
+    one, two = b.new_block(), b.new_block()
+    b.set_block(one)
+    b.wait(two, time=(b.i64(time[0]), b.i32(time[1]), b.i32(time[2])))
+    b.set_block(two)
+    b.halt()
+    body = b.finish()
+    m = Machine(PAGES)
+    m.load(body)
+    assert m.activate(body, m.new_frame(body)) == STATUS_WAIT
+    assert m.calls == [call]
 
 
 def test_spawned_processes_get_their_parameters() -> None:

@@ -72,6 +72,9 @@ def _division(e: Emitter, op: Op) -> None:
         else:
             e.define(d, x + y + tee + get + b"\x50\xad\x84" + div + b"\x42\x00" + get + b"\x50\x45\x1b")
         return
+    if w <= 32 and b.const is not None and b.const not in (0, b.ty.mask):
+        e.define(d, signed32(e, a) + signed32(e, b) + (b"\x6f" if mod else b"\x6d") + MASK32[w])
+        return
     if w <= 32:
         # In 64 bits the most negative number / -1 does not overflow.
         x, y = signed64(e, a), signed64(e, b)

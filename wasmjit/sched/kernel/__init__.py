@@ -10,8 +10,8 @@ import importlib
 from types import ModuleType
 
 NAMES = (
-    "heap", "objects", "mark", "slots", "wheel", "waits", "queues", "nets", "force", "apply", "drivers", "trace", "rng", "process", "refs", "resolve", "sync", "collect",
-    "monitor", "loop",
+    "heap", "objects", "mark", "slots", "wheel", "waits", "queues", "nets", "force", "apply", "drivers", "trace", "rng", "process", "handles", "refs", "resolve", "sync", "collect",
+    "monitor", "settle", "loop",
 )  # fmt: skip
 MODULES: tuple[ModuleType, ...]
 

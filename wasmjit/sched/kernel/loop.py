@@ -16,9 +16,9 @@ from wasmjit.sched.control import (
     CB_C_ACT3,
     CB_C_DRIVES,
     CB_C_MAX_SLOTS,
-    CB_C_REGIONS,
     CB_C_SLOTS,
     CB_C_STEPS,
+    CB_C_WAKEUPS,
     CB_CHANGED,
     CB_CHANGED_N,
     CB_COLD,
@@ -39,7 +39,6 @@ from wasmjit.sched.control import (
     CB_FS,
     CB_HOST_PHASE,
     CB_HOST_WANT,
-    CB_ISLAND,
     CB_LEFT,
     CB_LEVELS,
     CB_LIMIT,
@@ -55,9 +54,9 @@ from wasmjit.sched.control import (
     CB_PROCS,
     CB_READY_HEAD,
     CB_READY_TAIL,
-    CB_REGION,
     CB_REGIONS,
     CB_ROUNDS,
+    CB_SIZE,
     CB_SPARE_BASE,
     CB_SPARE_END,
     CB_STEP_SLOTS,
@@ -68,7 +67,6 @@ from wasmjit.sched.control import (
     HOST_READ_ONLY,
     HOST_READ_WRITE,
     LIMIT_DELTAS,
-    LIMIT_LOOP,
     LIMIT_ROUNDS,
     LIMIT_STEPS,
     NONE,
@@ -81,12 +79,12 @@ from wasmjit.sched.control import (
     REASON_RING,
     REASON_STOP,
     REASON_UNTIL,
-    REGION_DRIVER,
 )
 from wasmjit.sched.descriptors import (
     ALL_MEMBERS,
     ARM_ATTENTION,
     ARM_DEFERRED,
+    ARM_TIME,
     C_SIZE,
     D_KIND,
     D_NET,
@@ -108,16 +106,11 @@ from wasmjit.sched.descriptors import (
     P_ID,
     P_NEXT,
     P_SIZE,
+    P_SLOT,
     P_STATE,
     P_WSET,
     PF_FINAL,
-    R_CTX,
-    R_DIRTY,
-    R_EVALS,
-    R_FN,
-    R_ISLAND,
     R_NEXT,
-    R_SHIFT,
     R_SIZE,
     READY_DUMMY,
     S_BASE,
@@ -139,7 +132,6 @@ from wasmjit.sched.descriptors import (
     V_END,
 )
 from wasmjit.sched.intrinsics import (
-    call_indirect_i_v,
     call_indirect_ii_i,
     export,
     i32,
@@ -148,15 +140,15 @@ from wasmjit.sched.intrinsics import (
     ld32,
     ld64,
     memcpy,
-    select,
     st32,
     st64,
     u32,
 )
-from wasmjit.sched.kernel.apply import apply_records, timed_wake
+from wasmjit.sched.kernel.apply import apply_records
 from wasmjit.sched.kernel.heap import heap_init, k_alloc, k_alloc0, k_limit
 from wasmjit.sched.kernel.process import EMERGENCY_BYTES, activation_over, recycle
-from wasmjit.sched.kernel.queues import dirty_region, ready_push, walk_nodes
+from wasmjit.sched.kernel.queues import dirty_region, ready_push, wake, walk_nodes
+from wasmjit.sched.kernel.settle import settle
 from wasmjit.sched.kernel.slots import slot_pop, slot_recycle
 from wasmjit.sched.kernel.trace import k_trace_flush
 from wasmjit.sched.kernel.wheel import vec_push, waiting_proc, wheel_init
@@ -168,58 +160,6 @@ from wasmjit.sched.kernel.wheel import vec_push, waiting_proc, wheel_init
 def k_wait_set(proc: i32, set: i32) -> None:
     """The process waits for a change of a net whose fan-out names it with this sensitivity set."""
     st32(waiting_proc(proc) + P_WSET, set + 1)
-
-
-# ---- (3) regions ----------------------------------------------------------------------------------------------------------------
-
-
-def settle() -> None:
-    """Evaluate dirty regions in level order. Going back to a level already done is a feedback pass: more than max_deltas of them are a loop."""
-    st32(CB_CUR, 0)
-    back = 0
-    bucket = ld32(CB_MIN_LEVEL)
-    count: i64 = 0
-    while ld32(CB_DIRTY):
-        r = ld32(bucket + L_HEAD)
-        if r:
-            st32(CB_MIN_LEVEL, NONE)
-            st32(bucket + L_HEAD, 0)
-            st32(bucket + L_TAIL, u32(bucket - R_NEXT))
-            last = r
-            while r:
-                nxt = ld32(r + R_NEXT)
-                members = ld32(r + R_ISLAND)
-                st32(CB_REGION, select(members, r, 0))
-                st32(CB_ISLAND, ld32(r + R_DIRTY) & members)
-                st32(r + R_DIRTY, 0)
-                st32(CB_DIRTY, ld32(CB_DIRTY) - 1)
-                st32(CB_CUR_ID, REGION_DRIVER | u32(r - ld32(CB_REGIONS)) >> R_SHIFT)
-                st64(r + R_EVALS, ld64(r + R_EVALS) + 1)
-                count = count + 1
-                call_indirect_i_v(ld32(r + R_FN), ld32(r + R_CTX))
-                last = r
-                left = ld32(CB_ISLAND)
-                if left:
-                    dirty_region(r, left)
-                r = nxt
-            if ld32(CB_MIN_LEVEL) <= bucket:
-                back = back + 1
-                bucket = ld32(CB_MIN_LEVEL)
-                limit = ld32(CB_MAX_DELTAS)
-                if limit and back > limit:
-                    k_limit(LIMIT_LOOP, u32(last - ld32(CB_REGIONS)) >> R_SHIFT)
-                    break
-                if ld32(CB_STOP):
-                    break
-            else:
-                bucket = bucket + L_SIZE
-        else:
-            bucket = bucket + L_SIZE
-    if ld32(CB_DIRTY) == 0:
-        st32(CB_MIN_LEVEL, NONE)
-    st32(CB_REGION, 0)
-    st64(CB_C_REGIONS, ld64(CB_C_REGIONS) + count)
-    st32(CB_CUR_ID, NONE)
 
 
 # ---- (4) processes ----------------------------------------------------------------------------------------------------------------
@@ -286,10 +226,17 @@ def leave() -> None:
 
 
 @inline
-def run_slot() -> i32:
-    """Phases 3 and 4 until nothing is dirty or ready: 0, or the reason to return."""
+def run_slot(alone: i32) -> i32:
+    """Phases 3 and 4 until nothing is dirty or ready: 0, or the reason to return. alone: the only process that is ready, on no queue; 0 none."""
     reason = 0
     left = ld64(CB_LEFT)
+    if alone:
+        if left == 0 or ld32(CB_STOP):
+            ready_push(alone)
+        else:
+            st32(CB_ROUNDS, 1)
+            activate(alone)
+            left = left - 1
     if ld32(CB_DIRTY):
         settle()
         if ld32(CB_STOP):
@@ -372,27 +319,39 @@ def apply_vector(v: i32) -> None:
 
 
 @inline
-def apply_slot() -> None:
-    """Phase 2 for the earliest slot."""
+def apply_slot() -> i32:
+    """Phase 2 for the earliest slot. When all there is in it is the wake-up of one process, that process, which is on no queue; else 0."""
     s = slot_pop()
     st32(CB_DELTA, ld32(s + S_DELTA))
     st32(CB_EPS, ld32(s + S_EPS))
     begin_slot()
-    st32(CB_APPLYING, s)
     r = ld32(s + S_BASE)
     end = ld32(s + S_CUR)
+    alone = 0
     if end == r + D_SIZE and ld32(r + D_KIND) == DK_WAKE:
         st64(CB_C_DRIVES, ld64(CB_C_DRIVES) + 1)
-        timed_wake(ld32(r + D_NET), ld32(r + D_VAL))
+        p = ld32(r + D_NET)
+        if ld32(p + P_ACT) == ld32(r + D_VAL) and ld32(p + P_STATE) == ST_WAITING:
+            if ld32(p + P_SLOT) == s:
+                st32(p + P_SLOT, 0)
+                st32(p + P_ARMED, ld32(p + P_ARMED) & ~ARM_TIME)
+            if ld32(p + P_ARMED):
+                wake(p)
+            else:
+                st64(CB_C_WAKEUPS, ld64(CB_C_WAKEUPS) + 1)
+                st32(p + P_WSET, 0)
+                alone = p
     else:
+        st32(CB_APPLYING, s)
         apply_records(r, end)
-    st32(CB_APPLYING, 0)
+        st32(CB_APPLYING, 0)
     slot_recycle(s)
+    return alone
 
 
 @inline
-def apply_mixed() -> None:
-    """A slot lies at the present real time: it may come before, with or after the fast vectors."""
+def apply_mixed() -> i32:
+    """A slot lies at the present real time: it may come before, with or after the fast vectors. The result is that of `apply_slot`."""
     s = ld32(CB_NEAR)
     delta = ld32(CB_DELTA)
     eps = ld32(CB_EPS) + 1
@@ -406,7 +365,7 @@ def apply_mixed() -> None:
     sd = ld32(s + S_DELTA)
     se = ld32(s + S_EPS)
     if v == 0 or sd < delta or (sd == delta and se < eps):
-        apply_slot()
+        return apply_slot()
     elif sd == delta and se == eps:
         # both are this slot; the slot's records were scheduled earlier
         r = ld32(v)
@@ -415,11 +374,12 @@ def apply_mixed() -> None:
             memcpy(vec_push(s + S_BASE), r, D_SIZE)
             r = r + D_SIZE
         st32(v + V_CUR, ld32(v))
-        apply_slot()
+        return apply_slot()
     else:
         st32(CB_DELTA, delta)
         st32(CB_EPS, eps)
         apply_vector(v)
+    return 0
 
 
 @inline
@@ -469,7 +429,7 @@ def advance(until: i64) -> i32:
 
 @inline
 def next_slot(until: i64) -> i32:
-    """Phases 1 and 2: 0 when a slot has been applied, or the reason to return."""
+    """Phases 1 and 2: when a slot has been applied, 0 or the process that `apply_slot` found; else the reason to return."""
     mixed = 1
     if ld64(CB_TOP_FS) != ld64(CB_FS):
         if ld32(CB_EPS_CUR) != ld32(CB_EPS_BASE):
@@ -492,10 +452,8 @@ def next_slot(until: i64) -> i32:
         st32(CB_HOST_PHASE, HOST_AT)
         return REASON_HOST
     if mixed:
-        apply_mixed()
-    else:
-        apply_slot()
-    return 0
+        return apply_mixed()
+    return apply_slot()
 
 
 def hit_limit() -> i32:
@@ -514,8 +472,9 @@ def hit_limit() -> i32:
 def k_run(until: i64, budget: i64) -> i32:
     """Run until something is wanted of the host: a REASON_*. until: slots later than this real time (fs) are not begun; budget: process activations."""
     st64(CB_LEFT, budget)
+    alone = 0
     while True:
-        reason = run_slot()
+        reason = run_slot(alone)
         if reason:
             return reason
         if ld32(CB_FINISH):
@@ -526,7 +485,10 @@ def k_run(until: i64, budget: i64) -> i32:
         if (ld32(CB_STEP_SLOTS) > ld32(CB_MAX_DELTAS) or ld64(CB_MAX_STEPS)) and hit_limit():
             return REASON_LIMIT
         reason = next_slot(until)
-        if reason:
+        alone = 0
+        if reason >= CB_SIZE:
+            alone = reason
+        elif reason:
             return reason
 
 
@@ -541,7 +503,7 @@ def k_final(budget: i64) -> i32:
     st64(CB_LEFT, budget)
     st32(CB_STOP, 0)
     st32(CB_ROUNDS, 0)
-    reason = run_slot()
+    reason = run_slot(0)
     if reason == 0 and ld32(CB_CHANGED_N) and k_trace_flush() == 0:
         reason = REASON_RING
     return reason

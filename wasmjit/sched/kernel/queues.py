@@ -107,12 +107,23 @@ def disarm(p: i32) -> None:
 
 def wake_armed(p: i32) -> None:
     """Wake a waiting process that has more than a static set. While it is suspended the wake-up is remembered (IEEE 1800 §9.7)."""
-    disarm(p)
     a = ld32(p + P_ARMED)
-    if a & ARM_SUSPENDED:
-        st32(p + P_ARMED, a | ARM_DEFERRED)
-    else:
+    if a == ARM_DYN:
+        drop_nodes(p)
+        st32(p + P_ARMED, 0)
+        st32(p + P_WSET, 0)
         ready_push(p)
+    elif a == ARM_JOIN:
+        leave_join(p)
+        st32(p + P_ARMED, 0)
+        st32(p + P_WSET, 0)
+        ready_push(p)
+    else:
+        disarm(p)
+        if a & ARM_SUSPENDED:
+            st32(p + P_ARMED, (a & ARM_ATTENTION) | ARM_DEFERRED)
+        else:
+            ready_push(p)
 
 
 @inline
@@ -231,6 +242,14 @@ def walk_nodes(head: i32, addr: i32) -> None:
     if last == 0:
         return
     w = last
+    if ld32(w + W_NEXT) == w and ld32(w + W_EDGE) != EDGE_REGION:  # one process waits
+        edge = ld32(w + W_EDGE)
+        if node_hit(w) if addr == 0 else (ld32(w + W_ADDR) == addr and (edge == EDGE_EITHER or edge == EDGE_EVENT)):
+            p = ld32(w + W_PROC)
+            wake_proc(p)
+            if ld32(w + W_PROC) == p:
+                disarm(p)
+        return
     first = 0
     tail = 0
     first_parent = 0

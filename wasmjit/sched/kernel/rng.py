@@ -46,23 +46,29 @@ def run_state() -> i32:
     return CB_RNG
 
 
+def seed_process(p: i32, at: i32) -> None:
+    """The first state of a process that was not forked, or by nobody."""
+    st32(at, seed_of(ld32(CB_RNG_SEED)))
+    if ld32(p + P_FLAGS) & PF_DYNAMIC:
+        st32(at, seed_of(draw(run_state())))
+    else:
+        value = draw(at)
+        q = ld32(CB_PROCS)
+        while q != p:
+            if ld32(q + P_CTX) == ld32(p + P_CTX):
+                value = draw(at)
+            q = q + P_SIZE
+        st32(at, seed_of(value))
+
+
+@inline
 def rng_state(p: i32) -> i32:
     """Address of the state of process p (0: of none)."""
     if p == 0:
         return run_state()
     at = ld32(p + P_COLD) + C_RNG
     if ld32(at) == 0:
-        st32(at, seed_of(ld32(CB_RNG_SEED)))
-        if ld32(p + P_FLAGS) & PF_DYNAMIC:
-            st32(at, seed_of(draw(run_state())))
-        else:
-            value = draw(at)
-            q = ld32(CB_PROCS)
-            while q != p:
-                if ld32(q + P_CTX) == ld32(p + P_CTX):
-                    value = draw(at)
-                q = q + P_SIZE
-            st32(at, seed_of(value))
+        seed_process(p, at)
     return at
 
 

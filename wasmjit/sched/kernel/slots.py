@@ -167,10 +167,9 @@ def far_slot(fs: i64, delta: i32, eps: i32) -> i32:
 
 
 def refill() -> None:
-    """Move slots from the heap to the empty chain, which are then the earliest."""
+    """Move slots from the heap, which has some, to the empty chain; they are then the earliest."""
     at = CB_NEAR
     n = 0
-    st64(CB_TOP_FS, NEVER)
     while n < NEAR_FILL and ld32(CB_HEAP_N):
         s = ld32(ld32(CB_HEAP_ARR))
         far_remove(s)
@@ -180,8 +179,7 @@ def refill() -> None:
         n = n + 1
     st32(at + S_NEXT, 0)
     st32(CB_NEAR_N, n)
-    if n:
-        st64(CB_TOP_FS, ld64(ld32(CB_NEAR) + S_FS))
+    st64(CB_TOP_FS, ld64(ld32(CB_NEAR) + S_FS))
 
 
 def spill() -> None:
@@ -273,7 +271,10 @@ def slot_pop() -> i32:
         st32(CB_NEAR_N, ld32(CB_NEAR_N) - 1)
         st64(CB_TOP_FS, ld64(nxt + S_FS))
     else:
-        refill()
+        st32(CB_NEAR_N, 0)
+        st64(CB_TOP_FS, NEVER)
+        if ld32(CB_HEAP_N):
+            refill()
     return s
 
 
