@@ -80,15 +80,18 @@ def router(ctx: Context) -> APIRouter:
         return json_response({"ok": True, "signals": rows[offset : offset + limit], "total": len(rows), "limit": limit, "offset": offset})
 
     @api.get("/runs/{run_id}/waves/window", response_model=None, responses={200: {"model": models.Window}, **_STATES})
-    def window(run_id: RunId, t0: Time, t1: Time, px: Pixels = 1000, s: SignalList = "", analog: SignalList = "") -> Response:
+    def window(
+        run_id: RunId, t0: Time, t1: Time, px: Pixels = 1000, s: SignalList = "", analog: SignalList = "",
+        full: Annotated[bool, Query(description="texts of values that are too narrow to be read, too")] = False,
+    ) -> Response:
         """What rows show of [t0, t1], down-sampled to `px` columns.
 
         A row of `s`: times `t` and values `v` that hold from there on; an integer value is a stretch with several changes per pixel:
-        1..7 = log2 of the changes per pixel, plus 16 when x or z occurs. A row of `analog` has `lo`, `hi` and the last number `v` per column.
+        1..7 = log2 of the changes per pixel, plus 16 when x or z occurs; 32 = a known value too narrow to be read (without `full`). A row of `analog` has `lo`, `hi` and the last number `v` per column.
         """
         index = ctx.waves.open(run_id)
         t1 = max(t1, t0 + 1)
-        rows: list[dict[str, Any]] = [index.window(number, t0, t1, px) for number in _numbers(s, index)]
+        rows: list[dict[str, Any]] = [index.window(number, t0, t1, px, full) for number in _numbers(s, index)]
         rows += [{**index.analog(number, t0, t1, px), "analog": True} for number in _numbers(analog, index)]
         return json_response({"ok": True, "t0": t0, "t1": t1, "px": px, "rows": rows})
 

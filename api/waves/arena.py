@@ -68,11 +68,11 @@ class Arena:
         view: memoryview[Any] = self._memory.f64 if real else self._memory.u64
         return view[self._out[column] >> 3 : (self._out[column] >> 3) + count].tolist()
 
-    def window(self, owner: int, signal: int, times: memoryview, xs: memoryview, t0: int, t1: int, pixels: int) -> tuple[list[int], list[int]]:
-        """Times and items (position in the signal, or scan.DENSE + code). `owner`: a number of the index the signal belongs to, never used again."""
+    def window(self, owner: int, signal: int, times: memoryview, xs: memoryview, t0: int, t1: int, pixels: int, narrow: int = 0) -> tuple[list[int], list[int]]:
+        """Times and items (position in the signal, or scan.DENSE + code; `narrow`: see `scan.w_window`). `owner`: a number of the index the signal belongs to, never used again."""
         with self._lock:
             places = self._place([((owner, signal, "times"), times), ((owner, signal, "xs"), xs)])
-            count = self._call["w_window"](places[0], len(times), places[1], len(xs), t0, t1, pixels, self._out[0], self._out[1])
+            count = self._call["w_window"](places[0], len(times), places[1], len(xs), t0, t1, pixels, narrow, self._out[0], self._out[1])
             return self._result(0, count), self._result(1, count)
 
     def analog(

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from wasmjit_api.waves.arena import arena
-from wasmjit_api.waves.scan import DENSE, DENSE_X
+from wasmjit_api.waves.scan import DENSE, DENSE_X, NARROW
 
 _FEW = 48
 """Changes in a window below which a row is not worth copying its signal into the arena."""
+_READABLE = 3
+"""Pixels below which the text of a value is not sent."""
 _owners = itertools.count()
 
 
@@ -95,33 +97,30 @@ class WaveIndex:
         position = self._locate(signal, time)
         return self.text(self.refs[position]) if position >= self.signals[signal][0] else None
 
-    def window(self, signal: int, t0: int, t1: int, pixels: int) -> dict[str, Any]:
+    def window(self, signal: int, t0: int, t1: int, pixels: int, full: bool = False) -> dict[str, Any]:
         """What a row of `pixels` columns shows of [t0, t1].
 
         `t`: times at which the picture changes; `v`: the value text from there on, or for a stretch with several changes per pixel
-        an integer: 1..7 = log2 of the changes per pixel, plus DENSE_X if x or z occurs.
+        an integer: 1..7 = log2 of the changes per pixel, plus DENSE_X if x or z occurs. NARROW is a known value of several bits on less than
+        _READABLE pixels, where nobody can read it; with `full` its text is there too.
         """
         first, count, first_x, count_x, width, kind = self.signals[signal]
+        narrow = 0 if full or kind != "bits" or width == 1 else -(-_READABLE * max(1, t1 - t0) // pixels)
         i, j = self.changes_between(signal, t0, t1)
         if j - i < _FEW or 12 * count + 16 > arena().capacity:
-            times, items = self.window_items(signal, t0, t1, pixels)
+            times, items = self.window_items(signal, t0, t1, pixels, narrow)
         else:
-            times, items = arena().window(self._owner, signal, self.times[first : first + count], self.xs[first_x : first_x + count_x], t0, max(t1, t0 + 1), pixels)
-        texts: dict[int, str] = {}
-        values: list[str | int] = []
-        refs = self.refs
-        for item in items:
-            if item >= DENSE:
-                values.append(item - DENSE)
-                continue
-            ref = refs[first + item]
-            text = texts.get(ref)
-            if text is None:
-                text = texts[ref] = self.text(ref)
-            values.append(text)
+            times, items = arena().window(self._owner, signal, self.times[first : first + count], self.xs[first_x : first_x + count_x], t0, max(t1, t0 + 1), pixels, narrow)
+        refs, pool, offsets = self.refs, self.pool, self.offsets
+        values: list[str | int]
+        if width == 1 and kind == "bits":
+            texts: dict[int, str] = {}
+            values = [item - DENSE if item >= DENSE else texts.get(ref := refs[first + item]) or texts.setdefault(ref, self.text(ref)) for item in items]
+        else:
+            values = [item - DENSE if item >= DENSE else str(pool[offsets[(ref := refs[first + item])] : offsets[ref + 1]], "utf-8", "replace") for item in items]
         return {"s": signal, "w": width, "k": kind, "t": times, "v": values}
 
-    def window_items(self, signal: int, t0: int, t1: int, pixels: int) -> tuple[list[int], list[int]]:
+    def window_items(self, signal: int, t0: int, t1: int, pixels: int, narrow: int = 0) -> tuple[list[int], list[int]]:
         """`scan.w_window` as CPython runs it over the mapped arrays: for rows with few changes, signals that are too large for the arena, and as its reference."""
         first, count, first_x, count_x = self.signals[signal][:4]
         end = first + count
@@ -154,7 +153,11 @@ class WaveIndex:
                     out_v.append(pending - first)
                 pending = -1
                 out_t.append(t)
-                out_v.append(i - first)
+                short = narrow and j < end and times[j] - t < narrow
+                if short and count_x:
+                    x = bisect_left(self.xs, i - first, first_x, first_x + count_x)
+                    short = x == first_x + count_x or self.xs[x] != i - first
+                out_v.append(DENSE + NARROW if short else i - first)
             else:
                 begin = t0 + -(-column * span // pixels)
                 code = DENSE + min(7, (j - i).bit_length() - 1)

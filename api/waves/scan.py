@@ -12,6 +12,8 @@ from wasmjit.sched.intrinsics import export, f64, i32, i64, ld32, ld64, ldf64, s
 DENSE = 1 << 62
 """Added to the code of a dense stretch; a smaller number is the position of a change within its signal."""
 DENSE_X = 16
+NARROW = 32
+"""Code of a single known value that is shown over too few pixels to be read."""
 CODE_MAX = 7
 
 
@@ -59,8 +61,11 @@ def end_of_column(times: i32, i: i32, count: i32, edge: i64) -> i32:
 
 
 @export
-def w_window(times: i32, count: i32, xs: i32, count_x: i32, t0: i64, t1: i64, pixels: i64, out_t: i32, out_v: i32) -> i32:
-    """The items of a row (see `WaveIndex.window`): u64 times at `out_t`, and at `out_v` positions or DENSE + code. At most 2 · pixels + 4 items; their number is returned."""
+def w_window(times: i32, count: i32, xs: i32, count_x: i32, t0: i64, t1: i64, pixels: i64, narrow: i64, out_t: i32, out_v: i32) -> i32:
+    """The items of a row (see `WaveIndex.window`): u64 times at `out_t`, and at `out_v` positions or DENSE + code. At most 2 · pixels + 4 items; their number is returned.
+
+    A known value that holds for less than `narrow` is DENSE + NARROW (0: its position, however short).
+    """
     span = t1 - t0
     whole = span // pixels
     rest = span % pixels
@@ -87,7 +92,13 @@ def w_window(times: i32, count: i32, xs: i32, count_x: i32, t0: i64, t1: i64, pi
                 n += 1
             pending = 0
             st64(out_t + n * 8, t)
-            st64(out_v + n * 8, i)
+            item: i64 = i
+            if narrow > 0 and j < count and ld64(times + j * 8) - t < narrow:
+                while x < count_x and ld32(xs + x * 4) < i:
+                    x += 1
+                if x == count_x or ld32(xs + x * 4) != i:
+                    item = DENSE + NARROW
+            st64(out_v + n * 8, item)
             n += 1
         else:
             begin = t0 + column_edge(column, whole, rest, pixels)

@@ -17,6 +17,7 @@ from wasmjit_api.config import MAX_TIME
 from wasmjit_api.waves.arena import MAX_PIXELS, Arena, arena
 from wasmjit_api.waves.build import build_index
 from wasmjit_api.waves.index import WaveIndex
+from wasmjit_api.waves.scan import DENSE, NARROW
 
 OWNERS = itertools.count(-1, -1)
 
@@ -47,12 +48,23 @@ def same(a: Any, b: Any) -> bool:
     return len(a) == len(b) and all(x == y or (x != x and y != y) for x, y in zip(a, b, strict=True))
 
 
-@given(cases())
+@given(cases(), st.sampled_from([0, 1, 5, 60, 10**7, 10**15]))
 @settings(max_examples=300, deadline=None)
-def test_windows_are_the_same_both_ways(case: tuple[Any, int, int, int]) -> None:
+def test_windows_are_the_same_both_ways(case: tuple[Any, int, int, int], narrow: int) -> None:
     index, t0, t1, pixels = case
     owner = next(OWNERS)
-    assert arena().window(owner, 0, index.times, index.xs, t0, t1, pixels) == WaveIndex.window_items(index, 0, t0, t1, pixels)
+    whole = arena().window(owner, 0, index.times, index.xs, t0, t1, pixels)
+    assert whole == WaveIndex.window_items(index, 0, t0, t1, pixels)
+    times, items = arena().window(owner, 0, index.times, index.xs, t0, t1, pixels, narrow)
+    assert (times, items) == WaveIndex.window_items(index, 0, t0, t1, pixels, narrow) and times == whole[0]
+    unknown = set(index.xs)
+    for t, item, kept in zip(times, items, whole[1], strict=True):
+        short = kept < DENSE and t == index.times[kept] and kept + 1 < len(index.times) and index.times[kept + 1] - t < narrow and kept not in unknown
+        if item != kept:
+            assert item == DENSE + NARROW and short
+        elif short:
+            # What stands after a dense stretch begins at a pixel, or holds when the window begins: it keeps its text.
+            assert t == t0 or kept == 0 or t - index.times[kept - 1] < -(-(t1 - t0) // pixels)
     found = arena().analog(owner, 0, index.times, index.refs, index.numbers, t0, t1, pixels)
     assert all(map(same, found, WaveIndex.analog_items(index, 0, t0, t1, pixels)))
     counts = arena().activity(owner, [(0, index.times)], t0, t1 - t0, pixels)

@@ -75,7 +75,7 @@ export class Controller {
       const numbers = rows => [...new Set(rows.map(item => (index ? item.row.signalB : item.row.signal)).filter(n => n !== null && n !== undefined))];
       source.want(
         this.model.t0, this.model.t1, width, numbers(shown.filter(item => !item.row.analog || item.bit !== undefined)), numbers(shown.filter(item => item.row.analog)),
-        this.model.begin, this.model.end,
+        shown.some(item => item.bit !== undefined), this.model.begin, this.model.end,
       );
     });
   }

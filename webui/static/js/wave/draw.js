@@ -1,7 +1,7 @@
 // Draws the waveform canvas: axis, rows, cursor, markers. One pass per frame over what the window shows, nothing else.
 import { css, formatTime, timeTicks, upperBound } from '../util.js';
 import { COLOURS } from './model.js';
-import { DENSE_X, bitOf, format, stateOf } from './values.js';
+import { DENSE_X, NARROW, bitOf, format, stateOf } from './values.js';
 
 export const AXIS = 30;
 const FONT = '12px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace';
@@ -213,7 +213,7 @@ function drawBit(context, times, values, top, height, view, theme, colour) {
     const x1 = Math.min(view.width + 2, next);
     const value = values[i];
     if (typeof value === 'number') {
-      runs.add(x0, x1, value % DENSE_X, value >= DENSE_X);
+      runs.add(x0, x1, value % DENSE_X, value >= DENSE_X && value !== NARROW);
       before = null;
       continue;
     }
@@ -267,7 +267,7 @@ function drawBus(context, data, row, top, height, view, theme, colour) {
     const x1 = Math.min(view.width + 4, next);
     const value = values[i];
     if (typeof value === 'number') {
-      runs.add(x0, x1, value % DENSE_X, value >= DENSE_X);
+      runs.add(x0, x1, value % DENSE_X, value >= DENSE_X && value !== NARROW);
       continue;
     }
     const state = row.kind === 'bits' ? stateOf(value) : '';

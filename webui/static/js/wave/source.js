@@ -44,14 +44,14 @@ export class WindowSource {
     this.stamp = 0;
   }
 
-  /** Asks for what is missing to draw [t0, t1] over `pixels`; signals and analog are arrays of numbers. */
-  want(t0, t1, pixels, signals, analog, begin, end) {
+  /** Asks for what is missing to draw [t0, t1] over `pixels`; signals and analog are arrays of numbers; `full`: bits of a bus are shown, so its narrowest values are wanted too. */
+  want(t0, t1, pixels, signals, analog, full, begin, end) {
     if (!(signals.length + analog.length) || pixels < 2) return;
     const density = pixels / (t1 - t0);
-    const keys = `${signals.join(',')}|${analog.join(',')}`;
+    const keys = `${signals.join(',')}|${analog.join(',')}|${full}`;
     const covered = Math.max(t0, begin) >= this.t0 && Math.min(t1, end) <= this.t1;
     if (keys === this.keys && covered && density <= this.density * 1.05 && density >= this.density * 0.45) return;
-    const wanted = { t0, t1, pixels, signals, analog, keys, density, begin, end };
+    const wanted = { t0, t1, pixels, signals, analog, full, keys, density, begin, end };
     if (this.busy) {
       this.next = wanted;
       return;
@@ -70,7 +70,7 @@ export class WindowSource {
       const rows = new Map();
       for (let n = 0; n < wanted.signals.length || (n === 0 && wanted.analog.length); n += MAX_SIGNALS) {
         const body = await get(`${runPath(this.id)}/waves/window`, {
-          t0, t1, px, s: wanted.signals.slice(n, n + MAX_SIGNALS).join(','), analog: n ? '' : wanted.analog.join(','),
+          t0, t1, px, full: wanted.full ? 'true' : '', s: wanted.signals.slice(n, n + MAX_SIGNALS).join(','), analog: n ? '' : wanted.analog.join(','),
         }, this.busy.signal);
         for (const row of body.rows) rows.set(row.analog ? `a:${row.s}` : row.s, row);
       }
@@ -83,6 +83,6 @@ export class WindowSource {
     this.onData();
     const { next } = this;
     this.next = null;
-    if (next && !this.error) this.want(next.t0, next.t1, next.pixels, next.signals, next.analog, next.begin, next.end);
+    if (next && !this.error) this.want(next.t0, next.t1, next.pixels, next.signals, next.analog, next.full, next.begin, next.end);
   }
 }

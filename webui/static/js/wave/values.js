@@ -77,4 +77,5 @@ export function bitOf(value, width, position) {
 }
 
 export const DENSE_X = 16;
+export const NARROW = 32; // a known value on too few pixels for its text
 export const isDense = value => typeof value === 'number';

@@ -89,7 +89,7 @@ export function WaveView({ controller, title, sidePanel, reload = () => location
     const { t0, t1 } = stretch();
     const rows = chosen().slice(0, 60);
     try {
-      const body = await get(`${runPath(runs[0])}/waves/window`, { t0, t1, px: 8192, s: [...new Set(rows.map(one => one.signal))].join(',') });
+      const body = await get(`${runPath(runs[0])}/waves/window`, { t0, t1, px: 8192, full: 'true', s: [...new Set(rows.map(one => one.signal))].join(',') });
       download(`${title}.wavedrom.json`, waveDrom(rows, new Map(body.rows.map(one => [one.s, one])), t0, t1, one => model.nameOf(one), `${title}, ${formatTime(t0, 3)} – ${formatTime(t1, 3)}`));
     } catch (error) {
       toast(`No WaveDrom picture: ${error.message}`, true);
