@@ -41,8 +41,8 @@ def record(server: Any, design: Path, *options: str) -> str:
     return made
 
 
-def history(root: Path, runs: Path, design: Path) -> dict[str, str]:
-    """A repository with three commits and a run of the design at each: the first allows the compiler least, the last everything."""
+def history(root: Path, runs: Path, design: Path, budgets: tuple[int, ...] = (1, 3, 100_000)) -> dict[str, str]:
+    """A repository with a commit per budget and a run of the design at each: how many bodies may be compiled."""
     repository = root / "repository"
     repository.mkdir()
 
@@ -51,10 +51,10 @@ def history(root: Path, runs: Path, design: Path) -> dict[str, str]:
 
     git("init", "-q")
     ids = {}
-    for n, budget in enumerate((1, 3, 100_000)):
+    for n, budget in enumerate(budgets):
         (repository / "budget").write_text(f"{budget}\n")
         git("add", "budget")
-        git("commit", "-q", "-m", f"Budget {budget}")
+        git("commit", "-q", "--allow-empty", "-m", f"Budget {budget}")
         ids[f"history{n}"] = record_as(runs, f"20260101-00000{n}-picorv32_ez-compile", design, f"--jit-compile-budget={budget}", "--max-time=1000000000", cwd=repository)
     return ids
 
@@ -70,7 +70,7 @@ def icarus_dump(root: Path) -> Path:
     return dump
 
 
-def record_all(root: Path, runs: Path, shared: Path) -> dict[str, str]:
+def record_all(root: Path, runs: Path, shared: Path, budgets: tuple[int, ...] = (1, 3, 100_000)) -> dict[str, str]:
     """Record everything; run ids by role.
 
     pico: forced deopts in five processes. budget: bailouts. evict: every activation is compiled and evicted. sha_interpret, sha_compile: two modes. parity_*: the two
@@ -96,7 +96,7 @@ def record_all(root: Path, runs: Path, shared: Path) -> dict[str, str]:
         "no_waves": (bus, (f"--vcd={root / 'elsewhere.vcd'}", "--mode=interpret"), 0),
     }
     ids = {}
-    jobs: list[Callable[[], dict[str, str]]] = [lambda: history(root, runs, pico)]
+    jobs: list[Callable[[], dict[str, str]]] = [lambda: history(root, runs, pico, budgets)]
     for n, (role, (design, options, code)) in enumerate(single.items()):
         mode = "interpret" if "--mode=interpret" in options else "compile"
         name = f"20260201-0000{n:02}-{role}-{mode}"

@@ -1,12 +1,11 @@
 """Make the pictures of docs/screenshots: `python tests/webui/screenshots.py [OUT] [--all] [NAME...]`.
 
-Runs of the simulator on the designs of ../shared, and the written runs of `synthetic` where a history of many commits is wanted. `--all` makes every page in
-both themes at 1280 and 1920 wide, to be looked at; without it the small set that the documentation shows. NAMEs restrict it to pages.
+All of them show recorded runs of the simulator (`recorded`). `--all` makes every page in both themes at 1280 and 1920 wide, to be looked at; without it the small
+set that the documentation shows. NAMEs restrict it to pages.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,9 +15,9 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent / "api")]
 
-import synthetic
 from conftest import CHROMEDRIVER, CHROMIUM, FLAGS, Page, Server
 from PIL import Image
+from recorded import record_all, record_as
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from wasmjit_api.config import Settings
@@ -28,25 +27,28 @@ PORT = 8799
 SIZES = {1280: 800, 1920: 1080}
 
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "designs"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 
-def record_runs(runs: Path, designs: Path) -> dict[str, str]:
-    """Ids of: picorv32 with forced deopts, sha256 in interpret mode, and in compile mode with one wrong round constant."""
+def record_runs(root: Path) -> dict[str, str]:
+    """The runs of the browser tests, and sha256 with one wrong round constant."""
+    runs, designs = root / "runs", root / "designs"
+    runs.mkdir()
     designs.mkdir()
-    text = (SHARED / "sha256.mlir").read_text()
+    ids = record_all(root, runs, SHARED, budgets=(1, 2, 2, 3, 5, 4, 100_000))
+    text = (SHARED / "designs" / "sha256.mlir").read_text()
     (designs / "sha256.mlir").write_text(text.replace("[1899447441 : i32, 0 : i32]", "[1899447440 : i32, 0 : i32]"))
-    (designs / "picorv32.mlir").write_text((SHARED / "picorv32_ez.mlir").read_text())  # apart from the history that is written under its usual name
-    jobs = {
-        "pico": (designs / "picorv32.mlir", "--force-deopt", "every:7"), "sha_interpret": (SHARED / "sha256.mlir", "--mode=interpret"), "sha_compile": (designs / "sha256.mlir", "--mode=compile"),
-    }
-    ids = {}
-    for n, (role, (design, *options)) in enumerate(jobs.items()):
-        ids[role] = f"20261101-12000{n}-{design.stem}-{'interpret' if 'interpret' in role else 'compile'}"
-        subprocess.run(
-            [sys.executable, "-m", "wasmjit", "run", str(design), "--record", str(runs), "-q", *options], env={**os.environ, "WASMJIT_RUN_ID": ids[role]}, stdout=subprocess.DEVNULL, check=True,
-        )
+    (designs / "picorv32.mlir").write_text((SHARED / "designs" / "picorv32_ez.mlir").read_text())
+    ids["sha_wrong"] = record_as(runs, "20260202-000000-sha256-compile", designs / "sha256.mlir")
     return ids
+
+
+def reduced(image: Image.Image) -> Image.Image:
+    """The 256 most frequent colours, exactly; the others (edges of letters) as the nearest of them. A third of the size."""
+    colours = sorted(image.getcolors(1 << 24) or [], reverse=True)[:256]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, colour in colours for part in colour])  # type: ignore[union-attr]
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def settle(page: Page) -> None:
@@ -76,7 +78,7 @@ def scenes(page: Page, ids: dict[str, str]) -> dict[str, Any]:
         "m.selected = new Set([by('tb.next'), by('tb.ready')]); m.group('handshake');"
         "m.setView(0, 2.0e8); m.setMarker(1, 75e6); m.setCursor(145e6); m.select(by('tb.dut.e_reg'));"
     )
-    pico, a, b = ids["pico"], ids["sha_interpret"], ids["sha_compile"]
+    pico, a, b = ids["pico"], ids["sha_interpret"], ids["sha_wrong"]
     return {
         "runs": go("runs", pick % a + pick % b),
         "runs-empty": go("runs?q=nothing"),
@@ -86,22 +88,27 @@ def scenes(page: Page, ids: dict[str, str]) -> dict[str, Any]:
         "deopt-wasm": go(f"run/{pico}/deopts?d=700", "document.querySelectorAll('[data-testid=code-side] button')[1].click()"),
         "deopts-range": go(f"run/{pico}/deopts?t0=2000000000&t1=2400000000", "document.querySelectorAll('[data-testid=axis] button')[1].click()"),
         "deopts-bottom": go(f"run/{pico}/deopts", "document.querySelector('.deopts').scrollTop = 1e6"),
+        "bailouts": go(f"run/{ids['budget']}/deopts"),
+        "evictions": go(f"run/{ids['evict']}/deopts", "document.querySelectorAll('[data-testid=axis] button')[1].click()"),
+        "group": go(f"run/{ids['fabric']}/deopts"),
+        "bus": go(f"run/{ids['bus']}/waves", "const m = wasmjit.controller.model; m.setCursor(2e6); m.select(m.signals().find(r => r.path === 'tb.bus').id);"),
+        "fork": go(f"compare/{ids['parity_interpret']}/{ids['parity_compile']}", "const m = wasmjit.controller.model; m.setView(0, 60e6); m.setCursor(18e6); m.select(m.signals().find(r => r.path === 'tb.total').id);"),
         "deopts-none": go(f"run/{a}/deopts", "document.querySelector('.deopts').scrollTop = 1e6"),
         "waves": go(f"run/{b}/waves", busy),
         "waves-log": go(f"run/{pico}/waves", "document.querySelector('[data-testid=toggle-log]').click(); wasmjit.controller.model.setView(2e9, 2.4e9); wasmjit.controller.model.setCursor(2.25e9)"),
-        "waves-none": go(f"run/{ids['failed']}/waves"),
+        "waves-none": go(f"run/{ids['no_waves']}/waves"),
         "palette": go(f"run/{b}/waves", "document.querySelector('[data-testid=open-palette]').click()"),
         "compare": go(f"compare/{a}/{b}"),
         "log": go(f"run/{pico}/log"),
-        "burndown": go("burndown?design=picorv32_ez"),
-        "aborted": go(f"run/{ids['aborted']}/deopts"),
+        "burndown": go("burndown"),
+        "failed": go(f"run/{ids['failed']}/deopts"),
         "not-found": go("run/none/deopts"),
     }
 
 
 DOCUMENTED = [
     ("runs", 1280, "light"), ("deopts", 1280, "light"), ("deopts", 1920, "dark"), ("deopt-detail", 1280, "light"), ("deopt-wasm", 1280, "dark"), ("waves", 1280, "light"),
-    ("compare", 1280, "light"), ("compare", 1920, "dark"), ("burndown", 1280, "light"), ("palette", 1280, "dark"), ("runs-empty", 1280, "light"),
+    ("compare", 1280, "light"), ("compare", 1920, "dark"), ("burndown", 1280, "light"), ("bus", 1280, "dark"), ("palette", 1280, "dark"), ("runs-empty", 1280, "light"),
 ]
 
 
@@ -111,9 +118,11 @@ def main(arguments: list[str]) -> None:
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(prefix="wasmjit-shots-"))
-    ids = synthetic.make_runs(root / "runs")
-    (root / "runs" / "allow.txt").write_text("prefix:reason:interpreter\n")
-    ids.update(record_runs(root / "runs", root / "designs"))
+    ids = record_runs(root)
+    (root / "runs" / "allow.txt").write_text("exact:reason:guard_failed\n")
+    live = subprocess.Popen(
+        [sys.executable, "-m", "wasmjit", "run", str(SHARED / "bench" / "lfsr.mlir"), "-q", "--record", str(root / "runs"), "--trace", "tb.clk", "+cycles=1000000000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
     app = create_app(Settings(root / "runs", port=PORT, designs_dir=root / "designs"))
     server = make_server(app, "127.0.0.1", PORT)
     threading.Thread(target=server.run, daemon=True).start()
@@ -134,10 +143,10 @@ def main(arguments: list[str]) -> None:
         made[name]()
         target = out / f"{name}-{width}-{theme}.png"
         driver.save_screenshot(str(target))
-        # A palette of 256 colours is within 4 % of every colour of these pages, at a third of the size.
-        Image.open(target).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
+        reduced(Image.open(target).convert("RGB")).save(target, optimize=True)
         page.js("localStorage.clear()")
     driver.quit()
+    live.terminate()
     app.state.context.hub.end_streams()
     server.should_exit = True
 

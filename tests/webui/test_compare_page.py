@@ -167,7 +167,7 @@ def test_of_a_net_with_two_drivers_the_instance_that_drove_last_is_named(page: A
     for step, instance in ((1, "tb.left"), (2, "tb.right"), (5, "tb.left"), (6, "tb.right"), (9, "tb.left")):
         page.js("wasmjit.controller.model.setCursor(arguments[0])", step * 1_000_000)
         page.until(lambda instance=instance: instance in page.text("driver"), f"{instance} at {step} ns")
-        assert "and 1 more" in page.text("driver")
+        assert "1 other driver" in page.text("driver")
 
 
 def test_a_deopt_at_the_moment_of_the_drive_is_named_with_the_interpreter(page: Any, pico: str) -> None:

@@ -291,6 +291,10 @@ def test_a_run_without_deopts_or_without_report_has_a_designed_empty_page(page: 
     page.expect_text(".deopts", "nothing was compiled")
     page.open(f"run/{page.server.ids['sha_compile']}/deopts", "lanes-canvas")
     page.expect_text(".deopts", "stayed in native code")
+    run = page.server.ids["evict"]
+    times = {e["wall_ns"] for e in report(page, run)["timeline"] if e["kind"] == "evict"}
+    page.open(f"run/{run}/deopts", "lanes-canvas")
+    page.expect_text(".deopts", f"code was evicted {len(times)} times")
     page.open("run/no-such-run/deopts")
     page.expect_text("error", "no run named")
     assert all("404" in problem for problem in page.problems())

@@ -58,13 +58,26 @@ export function Dialog({ title, close, children, wide }) {
   const box = useRef();
   useEffect(() => {
     const before = document.activeElement;
-    box.current.querySelector('input,select,button:not(.close)')?.focus();
-    const onKey = event => { if (event.key === 'Escape') { event.stopPropagation(); close(); } };
+    const onKey = event => {
+      if (event.key === 'Escape') { event.stopPropagation(); close(); }
+      if (event.key !== 'Tab') return;
+      // The focus goes round inside.
+      const stops = [...box.current.querySelectorAll('input,select,textarea,button,a[href]')].filter(one => !one.disabled && one.offsetParent);
+      const last = stops[stops.length - 1];
+      const [from, to] = event.shiftKey ? [stops[0], last] : [last, stops[0]];
+      if (document.activeElement === from || !box.current.contains(document.activeElement)) { event.preventDefault(); to?.focus(); }
+    };
     addEventListener('keydown', onKey, true);
     return () => { removeEventListener('keydown', onKey, true); before?.focus?.(); };
   }, []);
+  // What the dialog shows may arrive later: the first field takes the focus then.
+  useEffect(() => {
+    const { activeElement } = document;
+    if (box.current.contains(activeElement) && activeElement !== box.current) return;
+    (box.current.querySelector('input,select,button:not(.close)') || box.current).focus();
+  });
   return html`<div class="backdrop" onMouseDown=${event => event.target === event.currentTarget && close()}>
-    <div class="dialog ${wide ? 'wide' : ''}" role="dialog" aria-modal="true" aria-label=${title} ref=${box}>
+    <div class="dialog ${wide ? 'wide' : ''}" role="dialog" aria-modal="true" aria-label=${title} tabindex="-1" ref=${box}>
       <header><h2>${title}</h2><button class="close quiet" onClick=${close} aria-label="Close">✕</button></header>
       ${children}
     </div>

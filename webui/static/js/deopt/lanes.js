@@ -14,7 +14,11 @@ export const MARKS = { compile: 'compile', install: 'install', deopt: 'deopt', b
 function mark(context, kind, x, y, colours) {
   context.beginPath();
   if (kind === 'deopt') { context.fillStyle = colours.bad; context.moveTo(x - 5, y - 9); context.lineTo(x + 5, y - 9); context.lineTo(x, y - 1); context.fill(); }
-  else if (kind === 'bailout') { context.strokeStyle = colours.bad; context.lineWidth = 2; context.moveTo(x - 4, y - 4); context.lineTo(x + 4, y + 4); context.moveTo(x + 4, y - 4); context.lineTo(x - 4, y + 4); context.stroke(); context.lineWidth = 1; }
+  else if (kind === 'bailout') {
+    context.moveTo(x - 4, y - 4); context.lineTo(x + 4, y + 4); context.moveTo(x + 4, y - 4); context.lineTo(x - 4, y + 4);
+    for (const [colour, wide] of [[colours.panel, 5], [colours.bad, 2]]) { context.strokeStyle = colour; context.lineWidth = wide; context.stroke(); } // clear of the bar below
+    context.lineWidth = 1;
+  }
   else if (kind === 'compile') { context.fillStyle = colours.compile; context.fillRect(x - 3.5, y - 3.5, 7, 7); context.strokeStyle = colours.panel; context.strokeRect(x - 3.5, y - 3.5, 7, 7); }
   else if (kind === 'install' || kind === 'tier') { context.fillStyle = colours.text; context.moveTo(x - 4, y + 9); context.lineTo(x + 4, y + 9); context.lineTo(x, y + 2); context.fill(); }
   else if (kind === 'evict') { context.strokeStyle = colours.text; context.arc(x, y, 3.5, 0, 7); context.fillStyle = colours.panel; context.fill(); context.stroke(); }

@@ -77,6 +77,7 @@ function Triage({ id, run, data, query }) {
   const rows = laneRows(groups, closed);
   const drawn = rows.reduce((n, row) => n + (row.type === 'lane' ? 1 : closed.has(row.group.name) ? row.group.lanes.length : 0), 0);
   const hidden = lanes.size - drawn;
+  const evictions = useMemo(() => new Set(timeline.events.filter(event => event.kind === 'evict').map(event => event.wall_ns)).size, [timeline]); // one for all processes of a body
   const lines = curves(timeline, lanes, axis, view[0], view[1], process);
   const formatX = axis === 'sim' ? axisTime(view[1]) : axisNs;
   const processName = process === null ? null : lanes.get(process)?.process.name || `process ${process}`;
@@ -132,7 +133,8 @@ function Triage({ id, run, data, query }) {
           <td><${Reason} value=${one.reason} /><div class="mono dim" style="overflow-wrap:anywhere;max-width:300px">${one.detail}</div><small class="dim">${one.kind} · ${one.processes.size} ${one.processes.size === 1 ? 'process' : 'processes'}</small></td>
           <td class="num">${one.cost ? formatNs(one.cost, 1) : html`<span class="dim" title="not measured">–</span>`}</td>
           <td class="why"><b>${why.message}</b> <${Prose} text=${why.explanation} />${why.remedy ? html`<div><b>What to do:</b> <${Prose} text=${why.remedy} /></div>` : ''}</td></tr>`; })}</tbody></table></div>`
-        : html`<${Empty} title=${records.length ? 'No deopts in this selection' : run.mode === 'interpret' ? 'An interpreted run: nothing was compiled, so nothing could be left' : 'No deopts: every process that was compiled stayed in native code'}>${records.length ? html`<button onClick=${crumbs[0][1]}>Show the whole run</button>` : ''}</${Empty}>`}
+        : html`<${Empty} title=${records.length ? 'No deopts in this selection' : run.mode === 'interpret' ? 'An interpreted run: nothing was compiled, so nothing could be left'
+          : evictions ? `No deopts, but code was evicted ${formatCount(evictions)} times: the cache policy of this run keeps none` : 'No deopts: every process that was compiled stayed in native code'}>${records.length ? html`<button onClick=${crumbs[0][1]}>Show the whole run</button>` : ''}</${Empty}>`}
     </div>
     <div class="columns wide-left">
       <div class="card"><header><h2>Records</h2><span class="dim" data-testid="record-count">${formatCount(shown.length)}${shown.length > listed ? `, the first ${formatCount(listed)} listed` : ''}</span></header>

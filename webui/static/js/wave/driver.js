@@ -38,5 +38,5 @@ export function Driver({ controller, row }) {
   const title = answer.changed_fs === null ? '' : `changed at ${formatTime(answer.changed_fs, 6)}`;
   return html`<span class="driver" data-testid="driver" title=${title}>${answer.exact ? 'last driven by' : 'driven by'} ${same
     ? html`<${Who} run=${known[known.length - 1].run} one=${one} />${known.map(other => html` ${known.length > 1 && html`<b class=${`key-${other.letter.toLowerCase()}`}>${other.letter}</b>`}<${Tier} run=${other.run} one=${other.one} />`)}`
-    : known.map(other => html` <b class=${`key-${other.letter.toLowerCase()}`}>${other.letter}</b> <${Who} run=${other.run} one=${other.one} /><${Tier} run=${other.run} one=${other.one} />`)}${more ? ` and ${more} more` : ''}</span>`;
+    : known.map(other => html` <b class=${`key-${other.letter.toLowerCase()}`}>${other.letter}</b> <${Who} run=${other.run} one=${other.one} /><${Tier} run=${other.run} one=${other.one} />`)}${more ? html` <span class="dim">· ${more} other ${more > 1 ? 'drivers' : 'driver'}</span>` : ''}</span>`;
 }
