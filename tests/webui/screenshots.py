@@ -6,6 +6,7 @@ set that the documentation shows. NAMEs restrict it to pages.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,12 @@ def settle(page: Page) -> None:
     page.driver.execute_async_script("const done = arguments[0]; setTimeout(() => requestAnimationFrame(() => done()), 700)")
 
 
+def telling(run: Path) -> int:
+    """Number of the deopt with most live values in its frame."""
+    deopts = json.loads((run / "report.json").read_text())["deopts"]
+    return max(range(len(deopts)), key=lambda n: (min(8, len(deopts[n]["frame"])), n))
+
+
 def scenes(page: Page, ids: dict[str, str]) -> dict[str, Any]:
     """Name -> how to get there."""
 
@@ -79,13 +86,14 @@ def scenes(page: Page, ids: dict[str, str]) -> dict[str, Any]:
         "m.setView(0, 2.0e8); m.setMarker(1, 75e6); m.setCursor(145e6); m.select(by('tb.dut.e_reg'));"
     )
     pico, a, b = ids["pico"], ids["sha_interpret"], ids["sha_wrong"]
+    record = telling(page.server.runs / pico)
     return {
         "runs": go("runs", pick % a + pick % b),
         "runs-empty": go("runs?q=nothing"),
         "launch": go("runs", "document.querySelector('[data-testid=launch]').click()"),
         "deopts": go(f"run/{pico}/deopts"),
-        "deopt-detail": go(f"run/{pico}/deopts?d=700"),
-        "deopt-wasm": go(f"run/{pico}/deopts?d=700", "document.querySelectorAll('[data-testid=code-side] button')[1].click()"),
+        "deopt-detail": go(f"run/{pico}/deopts?d={record}"),
+        "deopt-wasm": go(f"run/{pico}/deopts?d={record}", "document.querySelectorAll('[data-testid=code-side] button')[1].click()"),
         "deopts-range": go(f"run/{pico}/deopts?t0=2000000000&t1=2400000000", "document.querySelectorAll('[data-testid=axis] button')[1].click()"),
         "deopts-bottom": go(f"run/{pico}/deopts", "document.querySelector('.deopts').scrollTop = 1e6"),
         "bailouts": go(f"run/{ids['budget']}/deopts"),
