@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,6 +78,19 @@ def test_only_the_named_process_is_interpreted() -> None:
         assert deopted(text, f"process:{name}") == {name: both[name]}
     assert deopted(text, "process:llhd_process_*") == both
     assert deopted(text, "process:nobody") == {}
+
+
+def test_a_deopt_at_a_wait_names_the_line_of_that_wait(shared: Path, tmp_path: Path) -> None:
+    for design in (EXAMPLES / "handshake.mlir", shared / "designs" / "picorv32_ez.mlir"):
+        report = tmp_path / "report.json"
+        subprocess.run(
+            [sys.executable, "-m", "wasmjit", "run", str(design), "-q", "--force-deopt=every:5", "--max-time=2000000000", f"--jit-report={report}"], check=True, stdout=subprocess.DEVNULL,
+        )
+        lines = design.read_text().splitlines()
+        resumed = {(d["process_name"], d["resume_point"]): lines[int(d["location"].split(":")[-2]) - 1] for d in json.loads(report.read_text())["deopts"] if d["resume_point"] != "entry"}
+        assert len(resumed) >= 3 and all("llhd.wait" in line for line in resumed.values()), resumed
+        # Different waits of one process are different lines.
+        assert len(set(resumed.values())) > 1
 
 
 def test_forked_processes_have_names_of_their_own() -> None:

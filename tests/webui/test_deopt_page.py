@@ -239,6 +239,7 @@ def test_a_record_leads_to_the_source_line_the_resume_point_the_frame_and_the_wa
     text = (deopts.server.runs / pico / "design.mlir").read_text().splitlines()
     deopts.until(lambda: deopts.text("[data-testid=source] .on").startswith(str(line)))
     assert text[line - 1].strip() in deopts.text("[data-testid=source] .on")
+    assert "llhd.wait" in text[line - 1]
     for near in (line - 3, line + 3):
         assert text[near - 1].strip() in deopts.text("source")
     assert record["resume_point"] in deopts.text("resume")

@@ -273,11 +273,13 @@ def resume_point(body: Body | None, token: int) -> str:
 
 
 def location(body: Body | None, token: int) -> str:
+    """Source location of a resume point: of the wait or the suspending call; of the first operation for `entry`."""
     if body is None:
         return ""
     for b in body.blocks:
-        if token and isinstance(b.term, (Wait, CallS)) and b.term.token == token and b.ops:
-            return str(place_of(b.ops[-1].loc) or "")
+        if token and isinstance(b.term, (Wait, CallS)) and b.term.token == token:
+            near = [b.term.loc, *(op.loc for op in reversed(b.ops))]
+            return next((str(place) for place in map(place_of, near) if place), "")
     for b in body.blocks:
         for op in b.ops:
             if op.loc:
