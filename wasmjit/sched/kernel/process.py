@@ -405,6 +405,16 @@ def activation_over(p: i32, status: i32) -> None:
     while status == STATUS_DEOPT:
         st64(CB_C_DEOPTS, ld64(CB_C_DEOPTS) + 1)
         status = h_deopt(ld32(p + P_ID))
+    if status == STATUS_DONE and ld32(p + P_STATE) == ST_RUNNING:
+        process_end(p, ST_DONE)
+        drop_frames(p)
+        recycle(p)
+    else:
+        went_on(p, status)
+
+
+def went_on(p: i32, status: i32) -> None:
+    """An activation that waits, or whose process was killed or woken meanwhile."""
     state = ld32(p + P_STATE)
     if state == ST_DYING:
         disarm(p)
@@ -421,10 +431,6 @@ def activation_over(p: i32, status: i32) -> None:
             disarm(p)
             if status != STATUS_WAIT:
                 k_fault(FAULT_STATUS, 0)
-    elif status == STATUS_DONE:
-        process_end(p, ST_DONE)
-        drop_frames(p)
-        recycle(p)
     else:
         st32(p + P_STATE, ST_WAITING)
         a = ld32(p + P_ARMED)
