@@ -11,6 +11,8 @@ first doubt there is none. Then, and for everybody who asks for `Region.blocks`,
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from wasmjit.ir.core import Block, Op, Region, Source, Value, skip_space
@@ -22,14 +24,14 @@ from wasmjit.ir.types import I1, IntType, Type
 if TYPE_CHECKING:
     from wasmjit.ir.core import Loc
 
-Row = tuple[str, str, Any, Any, Any, Any, Type, int]
-"""(operation, result, first, second and third operand, word, type of the result, offset in the text). Names are with `%`; operands that are not there are None.
-`word` is the predicate of a comparison, the value of a constant, or `bin`."""
+Row = tuple[str, int, Any, Any, Any, Any, Type, int]
+"""(operation, number, first, second and third operand, word, type of the result, offset in the text). Rows of a body are numbered from 0 in the order of the text.
+An operand is the number of another row or a Value; those that are not there are None. `word` is the predicate of a comparison, the value of a constant, or `bin`."""
 
 SAME, COMPARE, SELECT, CONSTANT = range(4)
 _COMB: dict[str | None, str | None] = {None: None, "bin": "bin"}
 _COMPARISONS = "eq ne slt sle sgt sge ult ule ugt uge"
-FORMS: dict[str, tuple[int, int, dict[str | None, str | None]]] = {
+_FORMS: dict[str, tuple[int, int, dict[str | None, str | None]]] = {
     **{f"comb.{n}": (SAME, 1, _COMB) for n in "add mul and or xor".split()},
     **{f"comb.{n}": (SAME, 2, _COMB) for n in "sub divu divs modu mods shl shru shrs".split()},
     **{f"arith.{n}": (SAME, 2, {None: None}) for n in "addi subi muli andi ori xori shli shrui shrsi divui divsi remui remsi".split()},
@@ -37,7 +39,8 @@ FORMS: dict[str, tuple[int, int, dict[str | None, str | None]]] = {
     "arith.cmpi": (COMPARE, 2, {w + ",": w for w in _COMPARISONS.split()}),
     "comb.mux": (SELECT, 3, _COMB),
 }
-"""Operations that may be rows: (form, number of operands (1: any), words as written)."""
+FORMS = {name: (name, *form) for name, form in _FORMS.items()}
+"""Operations that may be rows: (name, form, number of operands (1: any), words as written)."""
 CONSTANTS = frozenset({"hw.constant", "arith.constant"})
 _CONSTANT = re.compile(r" (?:(-?\d{1,100}) : i([1-9]\d{0,3})|(true|false))(?=[ \t]*+\n)", re.ASCII)
 _TAIL = re.compile(r": i([1-9]\d{0,3})[ \t]*")
@@ -60,17 +63,17 @@ class RowOp(Op):
         self._src = src
         self._sloc = None
         self.parent = block
-        self.results = [Value(row[6], self, 0, row[1][1:])]
+        self.results = [Value(row[6], self, 0, scope.names[row[1]][1:])]
 
     @property
     def operands(self) -> list[Value]:  # type: ignore[override]
-        return [self.scope[n] for n in self.row[2:5] if n is not None]
+        return [self.scope[self.scope.names[x]] if isinstance(x, int) else x for x in self.row[2:5] if x is not None]
 
     @property
     def attrs(self) -> dict[str, Any]:  # type: ignore[override]
-        if self.name in CONSTANTS:
-            return {"value": self.row[5]}
         word = self.row[5]
+        if self.name in CONSTANTS:
+            return {"value": word}
         return {} if word is None else {"twoState": True} if word == "bin" else {"predicate": word}
 
 
@@ -89,36 +92,44 @@ class RowPlace:
 
 
 class ShortScope(Scope):
-    """SSA names of a body in short form: a row's value is made when its name is looked up."""
+    """SSA names of a body in short form: a row's value is made when its name is looked up. `rows` and `names` are in order of the numbers."""
 
-    __slots__ = ("src", "statements")
+    __slots__ = ("blocks", "names", "numbers", "rows", "src")
 
     def __init__(self, parent: Scope | None, src: Source) -> None:
         super().__init__(parent)
-        self.statements: dict[Block, list[Row | Op]] = {}
         self.src = src
+        self.rows: list[Row] = []
+        self.names: list[str] = []
+        self.numbers: dict[str, int] = {}
+        self.blocks: list[tuple[int, Block]] = []
+        """Where the rows of each block begin."""
+
+    def home(self, number: int) -> Block:
+        """The block of a row."""
+        return self.blocks[bisect_right(self.blocks, number, key=itemgetter(0)) - 1][1]
 
     def __missing__(self, key: str) -> Value:
-        for block, items in self.statements.items():
-            for row in items:
-                if row.__class__ is tuple and row[1] == key:
-                    value = self[key] = RowOp(row, block, self, self.src).results[0]
-                    return value
-        return super().__missing__(key)
+        number = self.numbers.get(key)
+        if number is None:
+            return super().__missing__(key)
+        value = self[key] = RowOp(self.rows[number], self.home(number), self, self.src).results[0]
+        return value
 
 
 class Short:
     """A body in short form. `region`: its blocks with the operations that are no rows; `statements`: everything, in order; `outside`: the values from outside of
-    the body that it uses, in order, and whether a wait observes them; `source`: the text."""
+    the body that it uses, in order, and whether a wait observes them; `source`: the text; `count`: one more than the highest number of a row."""
 
-    __slots__ = ("outside", "region", "scope", "source", "statements")
+    __slots__ = ("count", "outside", "region", "scope", "source", "statements")
 
-    def __init__(self, region: Region, scope: ShortScope, outside: dict[Value, bool], source: Source) -> None:
+    def __init__(self, region: Region, scope: ShortScope, statements: dict[Block, list[Row | Op]], outside: dict[Value, bool], source: Source) -> None:
         self.region = region
-        self.statements = scope.statements
+        self.statements = statements
         self.scope = scope
         self.outside = outside
         self.source = source
+        self.count = len(scope.rows)
 
 
 class _NotShort(Exception):
@@ -149,10 +160,7 @@ class _Reader:
         self.region.parent = parent
         self.scope = p.scope = ShortScope(outer, p.source)
         self.outside: dict[Value, bool] = {}
-        self.earlier: dict[str, tuple[Type, Block]] = {}
-        """Rows of the blocks before: type and block by name."""
-        self.elsewhere_used: set[str] = set()
-        """Names of rows that rows of other blocks use."""
+        self.statements: dict[Block, list[Row | Op]] = {}
         self.crossing: set[tuple[Block, Block]] = set()
         """Blocks of a definition and of a use, where they differ."""
         p.block = Block(self.region)
@@ -174,39 +182,46 @@ class _Reader:
             if not all(dominance.dominates(a, b) for a, b in self.crossing):
                 return None
         self.drop_unused()
-        return Short(self.region, self.scope, self.outside, p.source)
+        return Short(self.region, self.scope, self.statements, self.outside, p.source)
 
     def drop_unused(self) -> None:
-        """Leaves out the rows whose values nothing uses. Operations have looked theirs up in the scope."""
-        wanted = self.scope
-        elsewhere = self.elsewhere_used
-        for block, items in self.scope.statements.items():
-            here: set[str | None] = set()
-            kept: list[Row | Op] = []
-            for item in reversed(items):
-                if isinstance(item, tuple):
-                    name = item[1]
-                    if name not in here and name not in wanted and name not in elsewhere:
-                        continue
-                    here.add(item[2])
-                    here.add(item[3])
-                    if item[4] is not None:
-                        here.add(item[4])
-                kept.append(item)
-            if len(kept) < len(items):
-                kept.reverse()
-                self.scope.statements[block] = kept
+        """Leaves out the rows whose values nothing uses. Operations have looked theirs up in the scope; a row uses rows of lower numbers only."""
+        scope = self.scope
+        rows, numbers = scope.rows, scope.numbers
+        used = bytearray(len(rows))
+        for name in scope:
+            number = numbers.get(name)
+            if number is not None:
+                used[number] = 1
+        for n in range(len(rows) - 1, -1, -1):
+            if used[n]:
+                _, _, a, b, c, _, _, _ = rows[n]
+                if a.__class__ is int:
+                    used[a] = 1
+                if b.__class__ is int:
+                    used[b] = 1
+                if c.__class__ is int:
+                    used[c] = 1
+        if not all(used):
+            for block, items in self.statements.items():
+                self.statements[block] = [x for x in items if not isinstance(x, tuple) or used[x[1]]]
 
     def block(self, block: Block) -> None:
         """The statements of a block."""
-        p, scope, earlier = self.p, self.scope, self.earlier
+        p, scope = self.p, self.scope
         p.block = block
         text, line, forms, types = p.text, PLAIN_LINE.match, FORMS, p.int_tails
+        rows, names, numbers = scope.rows, scope.names, scope.numbers
+        known = numbers.get
+        number = first = len(rows)
+        scope.blocks.append((first, block))
         items: list[Row | Op] = []
-        scope.statements[block] = items
+        self.statements[block] = items
         append = items.append
-        here: dict[str, Type] = {}
-        known = here.get
+        row: Row
+        x: Any
+        y: Any
+        z: Any
         pos = p.ws()
         while True:
             m = line(text, pos)
@@ -214,68 +229,75 @@ class _Reader:
                 break
             result, name, word, a, b, c, tail = m.groups()
             if result is not None:
-                if result in here or result in earlier or result in scope:
+                if result in numbers or result in scope:
                     raise _NotShort
                 if tail is not None and (form := forms.get(name)) is not None:
                     t = types.get(tail)
                     if t is None:
                         t = self.int_type(tail)
-                    kind, count, words = form
+                    name, kind, count, words = form
                     if word not in words or (count == 2 and (b is None or c is not None)) or (count == 3 and c is None):
                         raise _NotShort
-                    if kind == SELECT:
-                        if known(a) is not I1:
-                            self.elsewhere(a, I1, block)
-                        if known(c) is not t:
-                            self.elsewhere(c, t, block)
-                    else:
-                        if known(a) is not t:
-                            self.elsewhere(a, t, block)
-                        if c is not None and known(c) is not t:
-                            self.elsewhere(c, t, block)
-                    if b is not None and known(b) is not t:
-                        self.elsewhere(b, t, block)
-                    if kind == COMPARE:
-                        t = I1
-                    here[result] = t
-                    append((name, result, a, b, c, words[word], t, pos))
+                    x = known(a)
+                    if x is None or x < first or rows[x][6] is not t:
+                        x = self.operand(a, x, I1 if kind == SELECT else t, block)
+                    y = z = None
+                    if b is not None:
+                        y = known(b)
+                        if y is None or y < first or rows[y][6] is not t:
+                            y = self.operand(b, y, t, block)
+                        if c is not None:
+                            z = known(c)
+                            if z is None or z < first or rows[z][6] is not t:
+                                z = self.operand(c, z, t, block)
+                    row = (name, number, x, y, z, words[word], I1 if kind == COMPARE else t, pos)
                     pos = m.end()
+                elif name in CONSTANTS and (m := _CONSTANT.match(text, m.end(2))) is not None:
+                    digits, width, truth = m.groups()
+                    t = I1 if width is None else types.get(": i" + width) or self.int_type(": i" + width)
+                    row = ("hw.constant", number, None, None, None, truth == "true" if width is None else to_int(digits), t, pos)
+                    pos = m.end()
+                else:
+                    append(self.operation(block, pos, result))
+                    pos = p.pos
                     continue
-                if name in CONSTANTS:
-                    m2 = _CONSTANT.match(text, m.end(2))
-                    if m2 is not None:
-                        digits, width, truth = m2.groups()
-                        t = I1 if width is None else types.get(": i" + width) or self.int_type(": i" + width)
-                        here[result] = t
-                        append((name, result, None, None, None, truth == "true" if width is None else to_int(digits), t, pos))
-                        pos = m2.end()
-                        continue
-            if name not in STRUCTURE_OPS and not name.startswith(STRUCTURE):
-                raise _NotShort
-            op = None
-            if tail is not None:
-                plain = p.plains.get(name) or p.plain(name)
-                op = plain(p, pos, result, word, a, b, c, tail, scope)
-                p.pos = m.end()
-            if op is None:
-                fast = p.fasts.get(name)
-                op = fast(p, m.end(2), pos, result, scope) if fast is not None else None
-            if op is None:
-                p.pos = pos
-                op = p.op()
-            if op.regions or (op.name == "llhd.wait" and not op.group("delay") and not op.group("observed")):
-                raise _NotShort
-            self.uses(op)
-            if result is not None and len(op.results) == 1:
-                here[result] = op.results[0].type
-            block.ops.append(op)
-            append(op)
+                numbers[result] = number
+                names.append(result)
+                rows.append(row)
+                append(row)
+                number += 1
+                continue
+            append(self.operation(block, pos, None))
             pos = p.pos
         p.pos = pos
         end = p.ws()
         if text[end : end + 1] not in ("}", "^") or not block.ops or items[-1] is not block.ops[-1]:
             raise _NotShort
-        earlier.update({n: (t, block) for n, t in here.items()})
+
+    def operation(self, block: Block, pos: int, result: str | None) -> Op:
+        """Whatever else stands in a body; where it ends is `Parser.pos`."""
+        p, scope = self.p, self.scope
+        m = PLAIN_LINE.match(p.text, pos)
+        assert m is not None
+        _, name, word, a, b, c, tail = m.groups()
+        if name not in STRUCTURE_OPS and not name.startswith(STRUCTURE):
+            raise _NotShort
+        op = None
+        if tail is not None:
+            plain = p.plains.get(name) or p.plain(name)
+            op = plain(p, pos, result, word, a, b, c, tail, scope)
+            p.pos = m.end()
+        if op is None:
+            fast = p.fasts.get(name)
+            op = fast(p, m.end(2), pos, result, scope) if fast is not None else None
+        if op is None:
+            p.pos = pos
+            op = p.op()
+        if op.regions or (op.name == "llhd.wait" and not op.group("delay") and not op.group("observed")):
+            raise _NotShort
+        self.uses(op)
+        block.ops.append(op)
+        return op
 
     def uses(self, op: Op) -> None:
         """Notes what an operation uses from outside of the body."""
@@ -295,23 +317,24 @@ class _Reader:
         t = self.p.int_tails[tail] = IntType(int(m[1]))
         return t
 
-    def elsewhere(self, name: str, t: Type, block: Block) -> None:
-        """An operand that is no row of this block."""
-        row = self.earlier.get(name)
-        if row is not None:
-            if row[0] is not t:
+    def operand(self, name: str, number: int | None, t: Type, block: Block) -> int | Value:
+        """An operand that is not the row of this block it should be at first sight."""
+        if number is not None:
+            if self.scope.rows[number][6] is not t:
                 raise _NotShort
-            self.crossing.add((row[1], block))
-            self.elsewhere_used.add(name)
-            return
+            home = self.scope.home(number)
+            if home is not block:
+                self.crossing.add((home, block))
+            return number
         v = self.scope[name]
         if v.type is not t:
             raise _NotShort
-        home = v.owner.parent if isinstance(v.owner, Op) else v.owner
-        if home is None or home.region is not self.region:
+        place = v.owner.parent if isinstance(v.owner, Op) else v.owner
+        if place is None or place.region is not self.region:
             self.outside.setdefault(v, False)
-        elif home is not block:
-            self.crossing.add((home, block))
+        elif place is not block:
+            self.crossing.add((place, block))
+        return v
 
 
 __all__ = ["CONSTANTS", "FORMS", "Row", "RowOp", "RowPlace", "Short", "short_form"]

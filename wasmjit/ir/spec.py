@@ -49,6 +49,8 @@ class OpSpec:
     implicit: str = ""
     parent: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
+    single: dict[str, int] = field(default_factory=dict)
+    """Places of operand groups of one operand with only such groups in front of them (filled by `operand_group`)."""
     plain: Callable[[], PlainFn | None] | None = None
     """Makes the function for plain lines."""
 
@@ -87,11 +89,17 @@ ALIASES: dict[str, str] = {
 def operand_group(op: Op, name: str) -> list[Value]:
     """The operands of `op` in the group `name` of its table row."""
     spec = SPECS[op.name]
+    first = spec.single.get(name)
+    if first is not None:
+        return op.operands[first : first + 1]
     groups = spec.operands
     if name in spec.extra.get("absent", ()):
         return []
     want = spec.find(name)
     n = len(op.operands)
+    if not any(g.kind for g in groups[: want + 1]):
+        spec.single[name] = want
+        return op.operands[want : want + 1]
     if spec.segmented:
         sizes = op.attrs.get("operandSegmentSizes")
         if sizes is not None:

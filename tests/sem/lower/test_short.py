@@ -157,7 +157,7 @@ def test_rows_that_nothing_uses_are_left_out() -> None:
     process = next(op for op in design.symbols["top"].regions[0].blocks[0].ops if op.name == "llhd.process")
     short = process.regions[0].short()
     assert short is not None
-    assert [x[1] for items in short.statements.values() for x in items if isinstance(x, tuple)] == ["%u", "%x", "%w"]
+    assert [short.scope.names[x[1]] for items in short.statements.values() for x in items if isinstance(x, tuple)] == ["%u", "%x", "%w"]
 
 
 def test_rows_are_operations_for_those_who_ask() -> None:

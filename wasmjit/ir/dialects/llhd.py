@@ -76,6 +76,21 @@ def _constant_time(p: Parser, st: OpState) -> None:
     st.results = [TIME]
 
 
+_TIME_LINE = re.compile(r" <(\d{1,30})([munpf]?s), (\d{1,20})d, (\d{1,20})e>(?=[ \t]*+\n)", re.ASCII)
+
+
+@fast_path("llhd.constant_time")
+def _fast_time(p: Parser, pos: int, start: int, rname: str | None, scope: Any) -> Op | None:
+    m = _TIME_LINE.match(p.text, pos)
+    if m is None or rname is None or rname in scope:
+        return None
+    number, unit, delta, epsilon = m.groups()
+    value = TimeAttr(int(number) * _UNITS[unit], int(delta), int(epsilon))
+    op, scope[rname] = definition("llhd.constant_time", [], {"value": value}, start, p.source, p.block, None, TIME, rname)
+    p.pos = m.end()
+    return op
+
+
 @syntax("llhd.output", "value time", results="result")
 @syntax("llhd.sig", "init", results="result")
 def _sig(p: Parser, st: OpState) -> None:

@@ -147,8 +147,8 @@ class Lowerer:
         self.scope = scope
         self.name = name
         self.values: dict[Value, Leaves] = {}
-        self.rows: dict[str, Val] = {}
-        """Values of rows of a body in short form, by name with `%`."""
+        self.rows: list[Val | None] = []
+        """Values of the rows of a body in short form, by their numbers."""
         self.blocks: dict[IRBlock, mir.Block] = {}
         self.op: Op | None = None
         self.on_return: Callable[[Op], None] | None = None
@@ -181,8 +181,8 @@ class Lowerer:
                 from wasmjit.sem.lower.sim import render
 
                 return render(self, v)
-            if v.owner.__class__ is RowOp:
-                row = self.rows.get("%" + v.name)
+            if isinstance(v.owner, RowOp):
+                row = self.rows[v.owner.row[1]]
                 if row is None:
                     raise Unsupported(self.op, f"value %{v.name} is used before it is computed")
                 return (row,)
