@@ -37,7 +37,7 @@ from ..sem.mir import (
 )
 from . import wasm as W
 from .forms import NO_SITE, Place, address, copy_code, function_type, in_memory, value_types
-from .structure import BR_JUMP, END_JUMP, Jump, plan, write
+from .structure import BR_JUMP, END_JUMP, Jump, known_plan, write
 from .values import EXTERN_ROOT, MANY, NeedShadow, Values
 from .views import WRITERS, views
 from .wasm import GET, SET, TEE, i32_const, i64_const, memarg
@@ -304,7 +304,7 @@ class Emitter(Values):
                 self.label = self.local(W.I32)
             return self.label
 
-        write(plan(succs), self.out, node, edge, label)
+        write(known_plan(succs), self.out, node, edge, label)
 
     def _entry(self, n: int) -> Jump:
         if not self.body.suspending:

@@ -11,6 +11,7 @@ Everything is iterative (10 000 blocks and more) and close to linear. `plan` mak
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from wasmjit.data import dataclass, field
@@ -264,6 +265,20 @@ def plan(succs: Sequence[Sequence[int]], entry: int = 0) -> Plan:
         if p.merge[u]:
             p.merge_children.setdefault(p.idom[u], []).append(u)
     return p
+
+
+SMALL_GRAPH = 24
+"""Nodes up to which plans are kept."""
+
+
+@lru_cache(4096)
+def _small_plan(succs: tuple[tuple[int, ...], ...]) -> Plan:
+    return plan(succs)
+
+
+def known_plan(succs: Sequence[Sequence[int]]) -> Plan:
+    """`plan(succs)`, which nobody may change: most bodies have one of a few graphs."""
+    return _small_plan(tuple([tuple(s) for s in succs])) if len(succs) <= SMALL_GRAPH else plan(succs)
 
 
 class Jump(NamedTuple):

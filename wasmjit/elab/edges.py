@@ -16,6 +16,7 @@ from wasmjit.ir import Value
 from wasmjit.sem import mir
 from wasmjit.sem.analysis import dominators, reverse_postorder
 from wasmjit.sem.builder import BodyBuilder
+from wasmjit.sem.copier import copy_block
 from wasmjit.sem.fold import EFFECT_FREE, FOLD
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Lowerer, Program, Unsupported
@@ -216,43 +217,10 @@ def rebuilt(body: Body, found: dict[int, tuple[int, dict[int, Known]]]) -> Body:
     order = reverse_postorder(body.blocks[0])
     blocks = {b.id: builder.new_block([p.ty for p in b.params]) for b in order}
     values: dict[int, Val] = {p.id: builder.param(p.ty) for p in body.params}
+    types = {v.id: v.ty for live in body.live_in.values() for v in live}
     for b in order:
-        for p, q in zip(b.params, blocks[b.id].params, strict=True):
-            values[p.id] = q
-    for b in order:
-        builder.set_block(blocks[b.id])
-        here = replaced.get(b.id, {})
-
-        def val(v: Val, here: dict[int, Known] = here) -> Val:
-            if v.const is not None:
-                return builder.const(v.ty, v.const)
-            c = here.get(v.id)
-            return builder.const(v.ty, c) if c is not None and not isinstance(c, Val) else values[v.id]
-
-        for op in b.ops:
-            results = builder.op(op.code, tuple(d.ty for d in op.dsts), [val(a) for a in op.args], op.attr, op.loc)
-            for d, r in zip(op.dsts, results, strict=True):
-                values[d.id] = r
-        t = b.term
-        loc = t.loc if t is not None else None
-        match t:
-            case mir.Br():
-                builder.br(blocks[t.target.id], [val(v) for v in t.args], loc)
-            case mir.CondBr():
-                builder.cond_br(val(t.cond), blocks[t.ttarget.id], blocks[t.ftarget.id], [val(v) for v in t.targs], [val(v) for v in t.fargs], loc)
-            case mir.Switch():
-                builder.switch(val(t.value), [(c, blocks[x.id], [val(v) for v in a]) for c, x, a in t.cases], blocks[t.default.id], [val(v) for v in t.dargs], loc)
-            case Wait():
-                time = (val(t.time[0]), val(t.time[1]), val(t.time[2])) if t.time is not None else None
-                builder.wait(blocks[t.resume.id], t.sens, [(val(p), n, e) for p, n, e in t.dyn], time, loc)
-            case mir.CallS():
-                builder.call_s(t.callee, [val(v) for v in t.args], blocks[t.resume.id], t.site, loc)
-            case mir.Ret():
-                builder.ret([val(v) for v in t.vals], loc)
-            case mir.Fault():
-                builder.fault(t.site, loc)
-            case _:
-                builder.halt(loc)
+        constants_here = {i: builder.const(types[i], k) for i, k in replaced.get(b.id, {}).items() if k is not None and not isinstance(k, Val)}
+        copy_block(builder, b, blocks[b.id], values, lambda t: blocks[t.id], constants_here)
     builder.body.sens_sets = body.sens_sets
     builder.body.sens_edges = {s: level for s, (level, _) in found.items()}
     return builder.finish()

@@ -82,7 +82,10 @@ class BodyBuilder:
         return self.block is not None and self.block.term is not None
 
     def _val(self, ty: Ty) -> Val:
-        v = Val(self._next, ty)
+        v = _new(Val)
+        v.id = self._next
+        v.ty = ty
+        v.const = None
         self._next += 1
         return v
 
@@ -195,7 +198,12 @@ class BodyBuilder:
         if code == "svc" and not attr.name.startswith(MAKES_NOTHING):
             self._emit("gcpoll", (), (), None, loc)
         dsts = tuple([self._val(t) for t in tys])
-        op = Op(code, dsts, args, attr, loc)
+        op = _new(Op)
+        op.code = code
+        op.dsts = dsts
+        op.args = args
+        op.attr = attr
+        op.loc = loc
         block.ops.append(op)
         for d in dsts:
             self._defs[d.id] = op

@@ -8,11 +8,13 @@ halves of the inputs and goes to the four-state code if any bit is set; that is 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from .analysis import dominators, reverse_postorder
 from .builder import BodyBuilder
+from .copier import copy_block
 from .fold import NO_WRITE
-from .mir import CB_X_GUARDS, I32, I64, Block, Body, Br, CondBr, Op, Ret, Switch, Term, Ty, Val
+from .mir import CB_X_GUARDS, I32, I64, Block, Body, Op, Ty, Val
 
 MIN_OPS = 12
 MAX_OPS = 3000
@@ -99,6 +101,10 @@ def writes(op: Op) -> bool:
     return op.code not in NO_WRITE and not (op.code == "rt" and op.attr == "k_commit")
 
 
+def block_of(blocks: Mapping[int, Block], block: Block) -> Block:
+    return blocks[block.id]
+
+
 class Specialiser:
     """Builds the body with both versions."""
 
@@ -119,13 +125,14 @@ class Specialiser:
         outside = [x for x in order if x.id not in self.inside]
         part = [x for x in order if x.id in self.inside]
         for x in (*outside, *part):
-            self.copy(x, plain[x.id], plain, guard if x.id not in self.inside else None, values, {})
+            entered = plain if x.id in self.inside else {**plain, self.head.id: guard}
+            copy_block(b, x, plain[x.id], values, partial(block_of, entered), {})
         slow = sum(len(plain[x.id].ops) for x in part)
         fast_values = dict(values)
         zeros = {v: self.b.const(ty, 0) for v, (_, ty) in self.assumed.items()}
         zeros.update({v.id: self.b.const(v.ty, 0) for v in self.outer})
         for x in part:
-            self.copy(x, quick[x.id], quick, None, fast_values, zeros, plain)
+            copy_block(b, x, quick[x.id], fast_values, partial(block_of, {**plain, **quick}), zeros, zeros)
         if not self.stays_known([quick[x.id] for x in part]):
             return None
         places = dict.fromkeys((p, ty) for p, ty in self.assumed.values())
@@ -171,45 +178,6 @@ class Specialiser:
         for v in out[1:]:
             found = b.bin("or", found, v)
         return found
-
-    def copy(
-        self, x: Block, to: Block, blocks: dict[int, Block], guard: Block | None, values: dict[int, Val], zeros: dict[int, Val], others: dict[int, Block] | None = None
-    ) -> None:
-        """Emit block x into `to`. guard: where edges to the head go instead; others: blocks of targets that are not in `blocks`."""
-        b = self.b
-        b.set_block(to)
-        for p, q in zip(x.params, to.params, strict=True):
-            values[p.id] = q
-
-        def val(v: Val) -> Val:
-            if v.const is not None:
-                return b.const(v.ty, v.const)
-            z = zeros.get(v.id)
-            return z if z is not None else values[v.id]
-
-        for op in x.ops:
-            if op.dsts and op.dsts[0].id in zeros:
-                continue
-            results = b.op(op.code, tuple(d.ty for d in op.dsts), [val(a) for a in op.args], op.attr, op.loc)
-            for d, r in zip(op.dsts, results, strict=True):
-                values[d.id] = r
-
-        def target(t: Block) -> Block:
-            if guard is not None and t is self.head:
-                return guard
-            got = blocks.get(t.id)
-            return got if got is not None else (others or {})[t.id]
-
-        term: Term | None = x.term
-        if isinstance(term, Br):
-            b.br(target(term.target), [val(v) for v in term.args])
-        elif isinstance(term, CondBr):
-            b.cond_br(val(term.cond), target(term.ttarget), target(term.ftarget), [val(v) for v in term.targs], [val(v) for v in term.fargs])
-        elif isinstance(term, Switch):
-            b.switch(val(term.value), [(c, target(t), [val(v) for v in a]) for c, t, a in term.cases], target(term.default), [val(v) for v in term.dargs])
-        else:
-            assert isinstance(term, Ret), f"a region ends with {term}"
-            b.ret(())
 
     def stays_known(self, part: list[Block]) -> bool:
         """Whether the two-state version stores no unknown bit itself."""
