@@ -22,7 +22,8 @@ from typing import Any
 from wasmjit.data import dataclass, field
 from wasmjit.ir.attrs import SymbolRef
 from wasmjit.ir.core import Op, Value
-from wasmjit.ir.parser import Operand, OpState, Parser
+from wasmjit.ir.names import Operand
+from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.scanner import BARE
 from wasmjit.ir.spec import SPECS, Group, OpSpec, PlainFn
 from wasmjit.ir.types import (

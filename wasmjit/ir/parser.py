@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from wasmjit.data import replace
-from wasmjit.ir.attrreader import AttrReader
 from wasmjit.ir.core import Block, Op, Region, Source, Value, skip_space
 from wasmjit.ir.diagnostics import Diagnostic, IRError
-from wasmjit.ir.rules import table_problem
-from wasmjit.ir.scanner import BARE, LABEL, SSA, ParseError
-from wasmjit.ir.spec import ALIASES, SPECS, OpSpec, PlainFn
+from wasmjit.ir.generic import check_generic, read_generic
+from wasmjit.ir.names import NameReader, Scope, near
+from wasmjit.ir.scanner import BARE, LABEL, ParseError
+from wasmjit.ir.spec import ALIASES, SPECS, PlainFn
 from wasmjit.ir.types import Type
 
 if TYPE_CHECKING:
@@ -30,26 +30,6 @@ PLAIN_LINE = re.compile(
 _RESULT = re.compile(r"(%(?:[0-9]+|[A-Za-z_$.-][\w$.-]*))(?::([0-9]+))?", re.ASCII)
 MAX_ERRORS = 20
 MAX_RESULTS = 1 << 20
-
-Operand = tuple[str, int]
-"""An operand as read: its name with `%`, and where it stands."""
-
-
-class Scope(dict[str, Value]):
-    """SSA names (with `%`) of one region; names of outer regions are found through `parent`. `pending`: used before its definition, with the place."""
-
-    __slots__ = ("parent", "pending")
-
-    def __init__(self, parent: Scope | None) -> None:
-        self.parent = parent
-        self.pending: dict[str, int] = {}
-
-    def __missing__(self, key: str) -> Value:
-        if self.parent is not None:
-            return self.parent[key]
-        if key.endswith("#0"):
-            return self[key[:-2]]
-        raise KeyError(key)
 
 
 class OpState:
@@ -85,7 +65,7 @@ class _TooManyErrors(Exception):
     pass
 
 
-class Parser(AttrReader):
+class Parser(NameReader):
     """One text being read. It stays alive as long as bodies of it are unread, since they are parsed on first access."""
 
     def __init__(self, source: Source, verify: Callable[[Region], list[Diagnostic]] | None = None) -> None:
@@ -106,7 +86,6 @@ class Parser(AttrReader):
         self.int_tails: dict[str, Type] = {}
         """Types by the rest of a line, `: i8` (short forms)."""
         self.has_locs = " loc(" in self.text
-        self.scope = Scope(None)
         self.labels: dict[str, Block] = {}
         self.label_uses: dict[str, int] = {}
         self.block = Block(Region())
@@ -115,88 +94,6 @@ class Parser(AttrReader):
         self.verify_body = verify
         self.lock = threading.RLock()
         self.find_aliases()
-
-    # --- names -----------------------------------------------------------------------------------------------------
-
-    def find_aliases(self) -> None:
-        """Notes where `#name = ...` and `!name = ...` lines are; they may follow their uses."""
-        text = self.text
-        for sigil, table in (("#", self.source.attr_aliases), ("!", self.source.type_aliases)):
-            at = 0 if text.startswith(sigil) else text.find("\n" + sigil) + 1
-            while text.startswith(sigil, at):
-                m = BARE.match(text, at + 1)
-                if m:
-                    eq = skip_space(text, m.end())
-                    if text.startswith("=", eq):
-                        table.setdefault(m[0], eq + 1)
-                following = text.find("\n" + sigil, at)
-                if following < 0:
-                    break
-                at = following + 1
-
-    def ssa(self) -> Operand:
-        """`%name` or `%name#1`, not yet looked up."""
-        pos = self.ws()
-        m = SSA.match(self.text, pos)
-        if m is None:
-            self.error(f"expected an operand (%...){self.found()}")
-        self.pos = m.end()
-        return m[0], pos
-
-    def ssa_list(self, end: str = "") -> list[Operand]:
-        """Comma-separated operands, possibly none. With `end`, up to and including that bracket."""
-        out: list[Operand] = []
-        if end and self.accept(end):
-            return out
-        if not end and not self.peek("%"):
-            return out
-        while True:
-            out.append(self.ssa())
-            if not self.accept(","):
-                break
-        if end:
-            self.expect(end)
-        return out
-
-    def resolve(self, operand: Operand, t: Type | None) -> Value:
-        """The value of an operand; `t` is the type the syntax gives it. A name that is not defined yet gets a placeholder, which its definition fills in."""
-        name, pos = operand
-        try:
-            value = self.scope[name]
-        except KeyError:
-            value = Value(t, None, 0, name[1:])  # type: ignore[arg-type]
-            self.scope[name] = value
-            self.scope.pending[name] = pos
-            return value
-        if t is not None and value.type is not t:
-            if value.type is None:
-                if value.index >= 0:
-                    value.type = t
-            else:
-                self.error(f"'{name}' has type {value.type}, but is used as {t}", pos)
-        return value
-
-    def resolve_all(self, operands: Sequence[Operand], types: Sequence[Type], pos: int | None = None) -> list[Value]:
-        if len(operands) != len(types):
-            self.error(f"{len(operands)} operands, but {len(types)} types", pos)
-        return [self.resolve(o, t) for o, t in zip(operands, types, strict=True)]
-
-    def define(self, name: str, value: Value, pos: int) -> Value:
-        """Enters a definition; the value itself, or the placeholder earlier uses hold, filled in."""
-        scope = self.scope
-        if name in scope:
-            if name in scope.pending:
-                place = scope[name]
-                if place.type is not None and place.type is not value.type:
-                    self.error(f"'{name}' has type {value.type}, but is used as {place.type} before", pos)
-                del scope.pending[name]
-                place.type, place.owner, place.index, place.name = value.type, value.owner, value.index, value.name
-                return place
-            if scope[name].index < 0:
-                return value
-            self.error(f"'{name}' is defined twice", pos)
-        scope[name] = value
-        return value
 
     # --- ops -------------------------------------------------------------------------------------------------------
 
@@ -223,7 +120,7 @@ class Parser(AttrReader):
         generic = text.startswith('"', pos)
         if generic:
             st = OpState(self.string("an op name"), start, total)
-            self.generic(st)
+            read_generic(self, st)
         else:
             m = self.match(BARE)
             if m is None:
@@ -241,19 +138,8 @@ class Parser(AttrReader):
             self._note_tail(st.tail, st.tail_start)
         op = self.finish(st, names)
         if generic:
-            self._check_generic(op)
+            check_generic(self, op)
         return op
-
-    def _check_generic(self, op: Op) -> None:
-        """Brings an op of the generic form to the table's conventions and holds it against its row."""
-        spec = SPECS.get(op.name)
-        if spec is None:
-            return
-        if spec.normalise is not None:
-            spec.normalise(op)
-        problem = table_problem(op, spec)
-        if problem is not None:
-            self.error(problem, op.text_pos)
 
     def finish(self, st: OpState, names: list[tuple[str, int, int]]) -> Op:
         sloc = self.optional_location() if self.has_locs else None
@@ -308,88 +194,6 @@ class Parser(AttrReader):
         if "." not in name:
             hint = "operation names have the form dialect.name"
         self.error(f"unknown operation '{name}'", pos, hint)
-
-    def generic(self, st: OpState) -> None:
-        """`"name"(operands)[successors] <{properties}> ({regions}) {attributes} : function type`, after the name."""
-        start = self.pos
-        spec = SPECS.get(st.name)
-        self.expect("(")
-        operands = self.ssa_list(")")
-        targets: list[tuple[Block, list[Value]]] = []
-        if self.accept("["):
-            while True:
-                targets.append(self.successor())
-                if not self.accept(","):
-                    break
-            self.expect("]")
-        attrs: dict[str, Any] = {}
-        if self.accept("<"):
-            attrs.update(self.attr_dict())
-            self.expect(">")
-        if self.accept("(") and not self.accept(")"):
-            while True:
-                begin = self.ws()
-                region = self.region(lazy=spec is not None and spec.lazy)
-                # A declaration has an empty region in the generic form, and none in the custom one.
-                if (
-                    spec is None
-                    or "symbol" not in spec.traits
-                    or spec.name == "builtin.module"
-                    or skip_space(self.text, begin + 1) != self.pos - 1
-                ):
-                    st.regions.append(region)
-                if not self.accept(","):
-                    break
-            self.expect(")")
-        for key, value in self.optional_attr_dict().items():
-            attrs.setdefault(key, value)
-        self.expect(":")
-        pos = self.ws()
-        ftype = self.function_type()
-        values = self.resolve_all(operands, ftype.inputs, pos)
-        st.results = list(ftype.results)
-        st.attrs = attrs
-        st.successors = targets
-        st.operands = values
-        if spec is not None and (spec.segmented or spec.succ_groups):
-            self._split_segments(st, spec, start)
-
-    def _split_segments(self, st: OpState, spec: OpSpec, start: int) -> None:
-        """Brings operands that belong to successors to them, as the custom form has it."""
-        sizes = st.attrs.get("operandSegmentSizes")
-        groups = len(spec.operands)
-        if sizes is None:
-            if spec.succ_groups and st.successors and not spec.operands:
-                st.successors = [(st.successors[0][0], st.operands), *st.successors[1:]]
-                st.operands = []
-            elif spec.segmented and (len(st.operands) - sum(1 for g in spec.operands if not g.kind)) % sum(
-                1 for g in spec.operands if g.kind
-            ):
-                self.error(f"{st.name} needs the attribute operandSegmentSizes", start)
-            return
-        if not isinstance(sizes, list) or not all(isinstance(n, int) and n >= 0 for n in sizes) or sum(sizes) != len(st.operands):
-            self.error(f"operandSegmentSizes of {st.name} do not add up to its {len(st.operands)} operands", start)
-        if len(sizes) != groups + len(spec.succ_groups):
-            self.error(f"{st.name} has {groups + len(spec.succ_groups)} operand segments, got {len(sizes)}", start)
-        at = sum(sizes[:groups])
-        rest = st.operands[at:]
-        st.operands = st.operands[:at]
-        per: list[int] = list(sizes[groups:])
-        if spec.succ_groups and spec.succ_groups[-1].startswith("*"):
-            case_sizes = st.attrs.pop("case_operand_segments", [])
-            if not isinstance(case_sizes, list) or sum(case_sizes) != per[-1]:
-                self.error(f"case_operand_segments of {st.name} do not add up", start)
-            per = per[:-1] + case_sizes
-        if len(per) != len(st.successors):
-            self.error(f"{st.name} has {len(st.successors)} successors and operands for {len(per)}", start)
-        out = []
-        for (block, _), n in zip(st.successors, per, strict=True):
-            out.append((block, rest[:n]))
-            rest = rest[n:]
-        st.successors = out
-        st.attrs["operandSegmentSizes"] = sizes[:groups]
-        if not spec.segmented or sum(1 for g in spec.operands if g.kind) < 2:
-            del st.attrs["operandSegmentSizes"]
 
     # --- blocks and regions ------------------------------------------------------------------------------------------
 
@@ -547,19 +351,7 @@ class Parser(AttrReader):
                 outer[name] = scope[name]
                 outer.pending[name] = pos
             else:
-                self.errors.append(self.source.diagnostic(pos, f"'{name}' is not defined", self._near(name, scope)))
-
-    @staticmethod
-    def _near(name: str, scope: Scope) -> str:
-        import difflib
-
-        names: list[str] = []
-        at: Scope | None = scope
-        while at is not None and len(names) < 2000:
-            names += [n for n in at if n not in at.pending]
-            at = at.parent
-        close = difflib.get_close_matches(name, names[:2000], 1)
-        return f"did you mean '{close[0]}'?" if close else "values must be defined in this body or an enclosing one"
+                self.errors.append(self.source.diagnostic(pos, f"'{name}' is not defined", near(name, scope)))
 
     def block_header(self, region: Region) -> Block:
         """`^name(%a: T, %b: T):`."""

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from wasmjit.ir.core import Block, Op, Region, Source, Value, skip_space
 from wasmjit.ir.dominance import Dominance
-from wasmjit.ir.parser import PLAIN_LINE, Parser, Scope
+from wasmjit.ir.names import Scope
+from wasmjit.ir.parser import PLAIN_LINE, Parser
 from wasmjit.ir.scanner import ParseError, to_int
 from wasmjit.ir.types import I1, IntType, Type
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from wasmjit.ir.assembly import STR, fast_path, row, syntax
 from wasmjit.ir.core import Block, Op, Value, statement
-from wasmjit.ir.parser import OpState, Parser, Scope
+from wasmjit.ir.names import Scope
+from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.scanner import to_int
 from wasmjit.ir.types import I1, Type
 

@@ -9,8 +9,9 @@ from wasmjit.ir.assembly import fast_path, new_row_id, syntax
 from wasmjit.ir.attrs import Opaque, SymbolRef
 from wasmjit.ir.core import Op, definition, statement
 from wasmjit.ir.dialects.func import signature
+from wasmjit.ir.names import Operand
 from wasmjit.ir.normal import bare_words
-from wasmjit.ir.parser import Operand, OpState, Parser
+from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.types import I8, VOID, FunctionType, LLVMArrayType, LLVMFuncType, PtrType, Type
 
 _LINKAGE = (

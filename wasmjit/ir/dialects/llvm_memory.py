@@ -7,7 +7,8 @@ from typing import Any
 
 from wasmjit.ir.assembly import custom, fast_path, new_row_id, plain_path, syntax
 from wasmjit.ir.core import Op, definition, statement
-from wasmjit.ir.parser import Operand, OpState, Parser
+from wasmjit.ir.names import Operand
+from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.types import I1, PTR, LLVMStructType, Type
 
 # --- memory ------------------------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from typing import Any
 
 from wasmjit.ir.assembly import enum, row, syntax
 from wasmjit.ir.core import Value
+from wasmjit.ir.names import Operand
 from wasmjit.ir.normal import named_enum
-from wasmjit.ir.parser import Operand, OpState, Parser
+from wasmjit.ir.parser import OpState, Parser
 from wasmjit.ir.spec import SPECS
 from wasmjit.ir.typereader import dialect_type
 from wasmjit.ir.types import CLOCK, I1, FirMemType, HLMemType, ImmutableType, IntType, Type
