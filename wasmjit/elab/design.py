@@ -113,17 +113,17 @@ class Elaborated:
             elif op.name != "hw.module":
                 raise Unsupported(user, f"@{name} is no module but '{op.name}'")
             got = self.definitions[name] = analyse(name, op) if op.name == "hw.module" else black_box(name, op)
+            for loop in got.polling:
+                where = loop.source_loc or loop.loc
+                self.warnings.append(f"{where}: this loop never waits, so nothing it reads can change inside of it; it waits for a change instead")
+            # At once: what was read of its processes is dropped then, before the next definition is read.
+            self.lowered[name] = lower_definition(got, self.program)
         return got
 
     def build(self, tops: Iterable[str]) -> None:
-        """Instantiate the tops, lower every definition that is used, and number nets, processes and regions."""
+        """Instantiate the tops (which analyses and lowers every definition that is used), and number nets, processes and regions."""
         for top in tops:
             self.tops.append(self.instantiate(self.definition(top, None), top, None, 0))
-        for name, d in self.definitions.items():
-            for op in d.polling:
-                where = op.source_loc or op.loc
-                self.warnings.append(f"{where}: this loop never waits, so nothing it reads can change inside of it; it waits for a change instead")
-            self.lowered[name] = lower_definition(d, self.program)
         self.number()
         for options in ({"islands": False}, {"split": True}):
             # Joined or grouped logic can look like a loop where single assignments do not: cut the definitions of the cycle finer and try again.

@@ -298,7 +298,9 @@ class Region:
 
     def forget_short(self) -> None:
         """Drops the short form, which takes memory; it is made again when somebody asks for it."""
-        self._short = None
+        if self._short is not None:
+            self._short.clear()
+            self._short = None
 
     @property
     def forced(self) -> bool:

@@ -132,6 +132,13 @@ class Short:
         self.source = source
         self.count = len(scope.rows)
 
+    def clear(self) -> None:
+        """Frees the rows: operations of the body, which stay as the origin of lowered code, refer to them in circles. Nobody asks for operands of a `RowOp` then."""
+        self.statements.clear()
+        self.scope.rows.clear()
+        self.scope.names.clear()
+        self.scope.numbers.clear()
+
 
 class _NotShort(Exception):
     """The body has no short form."""
