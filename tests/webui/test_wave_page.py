@@ -296,7 +296,7 @@ def test_a_growing_waveform_is_reloaded_with_the_view_kept(page: Any) -> None:
     head = "$timescale 1 fs $end $scope module tb $end $var wire 1 ! a $end $var wire 1 % b $end $upscope $end $enddefinitions $end\n"
     path.write_text(head + "#0\n0!\n0%\n#1000\n1!\n#2000\n0!\n")
     page.open(f"run/{record.run_id}/waves", "reload")
-    page.until(lambda: model(page, "model.end") == 2000)
+    page.until(lambda: page.js("return window.wasmjit?.controller.model.end") == 2000)
     page.js("const m = wasmjit.controller.model; m.remove([m.signals()[1].id]); m.setCursor(1000); m.setMarker(3, 500)")
     path.write_text(head + "#0\n0!\n0%\n" + "".join(f"#{n * 1000}\n{n % 2}!\n" for n in range(1, 9)))
     page.click("reload")
