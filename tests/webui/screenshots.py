@@ -6,6 +6,7 @@ set that the documentation shows. NAMEs restrict it to pages.
 
 from __future__ import annotations
 
+import atexit
 import json
 import subprocess
 import sys
@@ -131,6 +132,7 @@ def main(arguments: list[str]) -> None:
     live = subprocess.Popen(
         [sys.executable, "-m", "wasmjit", "run", str(SHARED / "bench" / "lfsr.mlir"), "-q", "--record", str(root / "runs"), "--trace", "tb.clk", "+cycles=1000000000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
+    atexit.register(live.terminate)
     app = create_app(Settings(root / "runs", port=PORT, designs_dir=root / "designs"))
     server = make_server(app, "127.0.0.1", PORT)
     threading.Thread(target=server.run, daemon=True).start()
@@ -154,7 +156,6 @@ def main(arguments: list[str]) -> None:
         reduced(Image.open(target).convert("RGB")).save(target, optimize=True)
         page.js("localStorage.clear()")
     driver.quit()
-    live.terminate()
     app.state.context.hub.end_streams()
     server.should_exit = True
 
