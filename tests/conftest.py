@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 passes.VERIFY = True
+
+# A shell starts what it runs in the background with SIGINT ignored, and so would every child of the tests be; some tests press Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

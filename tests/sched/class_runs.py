@@ -35,3 +35,22 @@ def simulate(text: str, printed: list[bytes] | None = None, lines: list[str] | N
     sim = Simulation(parse_text(text, "t.mlir"), RunOptions(**options), stdout=out.append, stderr=said.append)  # type: ignore[arg-type]
     with_stack(sim.engine, sim.run)
     return sim
+
+
+def show_function(width: int) -> str:
+    """A function @show that prints its argument of that width and the time in ns: `5@12 `."""
+    return f"""
+func.func private @show(%a: i{width}) {{
+  %sp = sim.fmt.literal "@"
+  %nl = sim.fmt.literal " "
+  %t = llhd.current_time
+  %fs = llhd.time_to_int %t
+  %ns = hw.constant 1000000 : i64
+  %n = comb.divu %fs, %ns : i64
+  %f = sim.fmt.dec %a specifierWidth 0 : i{width}
+  %g = sim.fmt.dec %n specifierWidth 0 : i64
+  %c = sim.fmt.concat (%f, %sp, %g, %nl)
+  sim.proc.print %c
+  return
+}}
+"""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from class_runs import run
+from class_runs import run, show_function
 
 MODES = pytest.mark.parametrize("mode", ["interpret", "compile"])
 
-DESIGN = """
+COROUTINES = """
 llhd.coroutine private @later(%a: i8, %s: !llhd.ref<i8>) -> i8 {
   %t = llhd.constant_time <1ns, 0d, 0e>
   %eps = llhd.constant_time <0ns, 0d, 1e>
@@ -31,19 +31,8 @@ llhd.coroutine private @last(%a: i8) -> i8 {
 ^end:
   llhd.halt
 }
-func.func private @show(%a: i8) {
-  %sp = sim.fmt.literal "@"
-  %nl = sim.fmt.literal " "
-  %t = llhd.current_time
-  %fs = llhd.time_to_int %t
-  %ns = hw.constant 1000000 : i64
-  %n = comb.divu %fs, %ns : i64
-  %f = sim.fmt.dec %a specifierWidth 0 : i8
-  %g = sim.fmt.dec %n specifierWidth 0 : i64
-  %c = sim.fmt.concat (%f, %sp, %g, %nl)
-  sim.proc.print %c
-  return
-}
+"""
+TOP = """
 hw.module @top() {
   %c0 = hw.constant 0 : i8
   %c5 = hw.constant 5 : i8
@@ -68,6 +57,7 @@ hw.module @top() {
   hw.output
 }
 """
+DESIGN = COROUTINES + show_function(8) + TOP
 
 
 @MODES

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from class_runs import run
+from class_runs import run, show_function
 
 MODES = pytest.mark.parametrize("mode", ["interpret", "compile"])
 
-SHOW = """
-func.func private @show(%a: i32) {
-  %sp = sim.fmt.literal "@"
-  %nl = sim.fmt.literal " "
-  %t = llhd.current_time
-  %fs = llhd.time_to_int %t
-  %ns = hw.constant 1000000 : i64
-  %n = comb.divu %fs, %ns : i64
-  %f = sim.fmt.dec %a specifierWidth 0 : i32
-  %g = sim.fmt.dec %n specifierWidth 0 : i64
-  %c = sim.fmt.concat (%f, %sp, %g, %nl)
-  sim.proc.print %c
-  return
-}
-"""
+SHOW = show_function(32)
 CONSTANTS = "\n".join(f"%c{n} = hw.constant {n} : i32" for n in range(6)) + "\n" + "\n".join(f"%t{n} = hw.constant {n}000000 : i64" for n in (0, 1, 2, 5))
 
 

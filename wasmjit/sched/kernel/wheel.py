@@ -13,13 +13,9 @@ from wasmjit.sched.control import (
     CB_CUR_ID,
     CB_DELTA,
     CB_DELTA_BASE,
-    CB_DELTA_CUR,
-    CB_DELTA_END,
     CB_DYN_DIR,
     CB_EPS,
     CB_EPS_BASE,
-    CB_EPS_CUR,
-    CB_EPS_END,
     CB_FS,
     CB_N_DYN,
     CB_N_STATIC,
@@ -128,6 +124,12 @@ def vec_grow(v: i32) -> i32:
 
 def vec_push(v: i32) -> i32:
     """Room for one record at the end of the vector at v."""
+    return pushed(v)
+
+
+@inline
+def pushed(v: i32) -> i32:
+    """`vec_push` where it counts."""
     r = ld32(v + V_CUR)
     if r == ld32(v + V_END):
         r = vec_grow(v)
@@ -165,41 +167,32 @@ def record_after(fs: i64, delta: i32, eps: i32) -> i32:
 # ---- drives -----------------------------------------------------------------------------------------------------------------
 
 
-@export
-def k_drive_eps(net: i32, addr: i32, size: i32, val: i64) -> None:
-    """Schedule a store of size 1, 2, 4 or 8 bytes one epsilon from now."""
-    r = ld32(CB_EPS_CUR)
-    if r == ld32(CB_EPS_END):
-        r = vec_grow(CB_EPS_BASE)
-    st32(CB_EPS_CUR, r + D_SIZE)
+@inline
+def put_drive(r: i32, net: i32, addr: i32, size: i32, val: i64) -> None:
+    """Make record r the drive of a value by whoever runs."""
     st32(r + D_NET, net)
     st32(r + D_ADDR, addr)
     st32(r + D_KIND, size)
     st32(r + D_DRIVER, ld32(CB_CUR_ID))
     st64(r + D_VAL, val)
+
+
+@export
+def k_drive_eps(net: i32, addr: i32, size: i32, val: i64) -> None:
+    """Schedule a store of size 1, 2, 4 or 8 bytes one epsilon from now."""
+    put_drive(pushed(CB_EPS_BASE), net, addr, size, val)
 
 
 @export
 def k_drive_delta(net: i32, addr: i32, size: i32, val: i64) -> None:
     """Schedule a store of size 1, 2, 4 or 8 bytes one delta from now."""
-    r = ld32(CB_DELTA_CUR)
-    if r == ld32(CB_DELTA_END):
-        r = vec_grow(CB_DELTA_BASE)
-    st32(CB_DELTA_CUR, r + D_SIZE)
-    st32(r + D_NET, net)
-    st32(r + D_ADDR, addr)
-    st32(r + D_KIND, size)
-    st32(r + D_DRIVER, ld32(CB_CUR_ID))
-    st64(r + D_VAL, val)
+    put_drive(pushed(CB_DELTA_BASE), net, addr, size, val)
 
 
 @export
 def k_commit(region: i32) -> None:
     """Have a region evaluated one delta from now: registers take over what was sampled."""
-    r = ld32(CB_DELTA_CUR)
-    if r == ld32(CB_DELTA_END):
-        r = vec_grow(CB_DELTA_BASE)
-    st32(CB_DELTA_CUR, r + D_SIZE)
+    r = pushed(CB_DELTA_BASE)
     st32(r + D_NET, ld32(CB_REGIONS) + region * R_SIZE)
     st32(r + D_KIND, DK_COMMIT)
 
@@ -207,12 +200,7 @@ def k_commit(region: i32) -> None:
 @export
 def k_drive(net: i32, addr: i32, size: i32, val: i64, fs: i64, delta: i32, eps: i32) -> None:
     """Schedule a store of size 1, 2, 4 or 8 bytes at now + (fs, delta, eps)."""
-    r = record_after(fs, delta, eps)
-    st32(r + D_NET, net)
-    st32(r + D_ADDR, addr)
-    st32(r + D_KIND, size)
-    st32(r + D_DRIVER, ld32(CB_CUR_ID))
-    st64(r + D_VAL, val)
+    put_drive(record_after(fs, delta, eps), net, addr, size, val)
 
 
 @export
@@ -234,12 +222,7 @@ def k_drive_mem(net: i32, addr: i32, n: i32, src: i32, fs: i64, delta: i32, eps:
 
 
 def drive_bits(net: i32, addr: i32, bit: i32, width: i32, val: i64, fs: i64, delta: i32, eps: i32) -> None:
-    r = record_after(fs, delta, eps)
-    st32(r + D_NET, net)
-    st32(r + D_ADDR, addr)
-    st32(r + D_KIND, DK_BITS | bit << 8 | width << 16)
-    st32(r + D_DRIVER, ld32(CB_CUR_ID))
-    st64(r + D_VAL, val)
+    put_drive(record_after(fs, delta, eps), net, addr, DK_BITS | bit << 8 | width << 16, val)
 
 
 @export
@@ -260,10 +243,7 @@ def k_drive_bits(net: i32, addr: i32, bit: i32, width: i32, val: i64, fs: i64, d
 @inline
 def wake_record(v: i32, p: i32) -> None:
     """Push the wake-up of p to a vector."""
-    r = ld32(v + V_CUR)
-    if r == ld32(v + V_END):
-        r = vec_grow(v)
-    st32(v + V_CUR, r + D_SIZE)
+    r = pushed(v)
     st32(r + D_NET, p)
     st32(r + D_KIND, DK_WAKE)
     st64(r + D_VAL, ld32_64(p + P_ACT))

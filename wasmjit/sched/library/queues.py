@@ -160,20 +160,26 @@ def room_behind(queue: i64, data: i64, length: i64, elem: i32) -> i32:
     return grown(queue, data, length, elem, 0)
 
 
-@export
-def __moore_queue_push_back(queue: i64, element: i64, size: i64) -> None:
-    elem = element_size(size)
+@inline
+def takes(queue: i64, element: i64, elem: i32) -> i32:
+    """Whether an element can be put into the queue: its addresses are checked, a null queue faults."""
     q = u32(queue)
     if q == 0:
         store_pair(queue, 0, 0)
-        return
+        return 0
     check(q, 16)
     if u32(element):
         check(u32(element), elem)
-    data = ld64(q)
-    length = ld64(q + 8)
-    if valid(data, length, elem) == 0:
+    return valid(ld64(q), ld64(q + 8), elem)
+
+
+@export
+def __moore_queue_push_back(queue: i64, element: i64, size: i64) -> None:
+    elem = element_size(size)
+    if takes(queue, element, elem) == 0:
         return
+    data = ld64(u32(queue))
+    length = ld64(u32(queue) + 8)
     to = room_behind(queue, data, length, elem)
     put_element(to + u32(length * elem), element, elem)
     store_pair(queue, to, length + 1)
@@ -182,17 +188,10 @@ def __moore_queue_push_back(queue: i64, element: i64, size: i64) -> None:
 @export
 def __moore_queue_push_front(queue: i64, element: i64, size: i64) -> None:
     elem = element_size(size)
-    q = u32(queue)
-    if q == 0:
-        store_pair(queue, 0, 0)
+    if takes(queue, element, elem) == 0:
         return
-    check(q, 16)
-    if u32(element):
-        check(u32(element), elem)
-    data = ld64(q)
-    length = ld64(q + 8)
-    if valid(data, length, elem) == 0:
-        return
+    data = ld64(u32(queue))
+    length = ld64(u32(queue) + 8)
     d = u32(data)
     if owned(queue, data) == 0 or d - QUEUE_HEADER < ld32(d - QUEUE_HEADER + QH_BASE) + elem:
         d = grown(queue, data, length, elem, 1)

@@ -11,6 +11,7 @@ from wasmjit.sched.intrinsics import (
     export,
     i32,
     i64,
+    inline,
     ld8,
     ld8_64,
     ld32,
@@ -169,30 +170,30 @@ def __moore_string_icompare(a: i64, b: i64) -> i32:
 # ---- parts ----------------------------------------------------------------------------------------------------------------------
 
 
-@export
-@pair
-def __moore_string_toupper(s: i64) -> i32:
+@inline
+def in_case(s: i64, capitals: i32) -> i32:
+    """A copy in upper or lower case."""
     n = string_size(s)
     if n == 0:
         return result(0, 0)
     p = new_string(n)
     src = string_bytes(s)
     for i in range(n):
-        st8(p + i, upper(ld8(src + i)))
+        c = ld8(src + i)
+        st8(p + i, upper(c) if capitals else lower(c))
     return result(p, n)
+
+
+@export
+@pair
+def __moore_string_toupper(s: i64) -> i32:
+    return in_case(s, 1)
 
 
 @export
 @pair
 def __moore_string_tolower(s: i64) -> i32:
-    n = string_size(s)
-    if n == 0:
-        return result(0, 0)
-    p = new_string(n)
-    src = string_bytes(s)
-    for i in range(n):
-        st8(p + i, lower(ld8(src + i)))
-    return result(p, n)
+    return in_case(s, 0)
 
 
 @export
