@@ -130,8 +130,18 @@ class Page:
     def gone(self, name: str) -> None:
         self.until(lambda: not self.css(self._selector(name)), f"{name} is still there")
 
-    def click(self, name: str) -> None:
-        self.find(name).click()
+    def click(self, name: str, which: int = 0) -> None:
+        """Click on the element, or on one of several. It is looked up again when the page has drawn it anew meanwhile."""
+        selector = self._selector(name)
+
+        def clicked() -> bool:
+            found = self.css(selector)
+            if not found or not -len(found) <= which < len(found):
+                return False
+            found[which].click()
+            return True
+
+        self.until(clicked, f"nothing matches {selector}")
 
     def text(self, name: str) -> str:
         return str(self.find(name).text)

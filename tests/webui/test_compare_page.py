@@ -133,7 +133,7 @@ def test_a_wrong_constant_in_the_design_is_found_at_its_first_use(page: Any, sha
         assert page.js("return wasmjit.controller.model.cursor") in edges
     assert page.js("return wasmjit.controller.model.cursor") == starts[0]
     signal = page.js("return wasmjit.controller.comparison.differing[20].signal")
-    page.find(f'[data-signal="{signal}"]').click()
+    page.click(f'[data-signal="{signal}"]')
     assert model(page, "model.current().path") == signal and model(page, "model.cursor") == starts[20]
     shown = page.js("const m = wasmjit.controller.model; return m.signals().map(r => m.nameOf(r))")
     assert len(set(shown)) == len(shown)
@@ -190,7 +190,7 @@ def test_waves_deopt_lane_and_log_share_one_time_axis(page: Any, pico: str, alte
     page.find("jit-lane")
     page.click("toggle-log")
     page.until(lambda: len(page.css("[data-testid=stamp]")) > 5)
-    page.css("[data-testid=stamp]")[3].click()
+    page.click("[data-testid=stamp]", 3)
     page.until(lambda: model(page, "model.cursor") not in (None, begin))
     cursor = model(page, "model.cursor")
     page.find(".log .line.now")

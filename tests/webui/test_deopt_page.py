@@ -65,7 +65,7 @@ def test_processes_of_one_definition_are_a_group_that_folds(page: Any) -> None:
     group.send_keys("\ue007")  # by keyboard
     page.until(lambda: len(page.css(".lane-names .lane[data-process]")) == 1)
     assert page.find('[data-group="switch.process1"]').get_attribute("aria-expanded") == "false"
-    page.find('[data-group="switch.process1"]').click()
+    page.click('[data-group="switch.process1"]')
     page.until(lambda: len(page.css(".lane-names .lane[data-process]")) == 7)
 
 
@@ -186,7 +186,7 @@ def test_a_process_and_a_cause_narrow_every_panel(deopts: Any, pico: str) -> Non
     per_process = Counter(d["process_id"] for d in data["deopts"])
     curves = {}
     for process, n in per_process.items():
-        deopts.find(f'.lane[data-process="{process}"]').click()
+        deopts.click(f'.lane[data-process="{process}"]')
         deopts.until(lambda n=n: count(deopts) == n == number(deopts.text("cause-count")))
         listed = deopts.js("return [...new Set([...document.querySelectorAll('[data-testid=records] tbody tr')].map(r => r.cells[2].textContent))]")
         assert listed == [next(p["process_name"] for p in data["processes"] if p["process_id"] == process)]
@@ -195,10 +195,10 @@ def test_a_process_and_a_cause_narrow_every_panel(deopts: Any, pico: str) -> Non
     assert len(set(curves.values())) > 1
     deopts.click("crumb-process")
     deopts.until(lambda: count(deopts) == whole)
-    deopts.find("[data-testid=scores] tbody a").click()
+    deopts.click("[data-testid=scores] tbody a")
     deopts.until(lambda: 0 < count(deopts) < whole)
     deopts.click("crumb-process")
-    deopts.find("[data-testid=causes] tbody button").click()
+    deopts.click("[data-testid=causes] tbody button")
     assert "guard_failed" in deopts.text("crumb-cause") and count(deopts) == Counter(d["reason"] for d in data["deopts"])["guard_failed"]
 
 
@@ -249,9 +249,9 @@ def test_a_record_leads_to_the_source_line_the_resume_point_the_frame_and_the_wa
     deopts.css("[data-testid=code-side] button")[1].click()
     deopts.expect_text("wat", f"(func ${record['definition']} ")
     deopts.css("[data-testid=code-side] button")[0].click()
-    deopts.find("[data-testid=detail] [aria-label='Next record']").click()
+    deopts.click("[data-testid=detail] [aria-label='Next record']")
     deopts.expect_text("[data-testid=detail] h2", str(seq + 1))
-    deopts.find("[data-testid=detail] [aria-label='Close']").click()
+    deopts.click("[data-testid=detail] [aria-label='Close']")
     deopts.gone("detail")
 
 
@@ -260,13 +260,13 @@ def test_a_bailout_says_that_there_was_no_frame_and_no_code(page: Any) -> None:
     page.open(f"run/{run}/deopts?d=0", "detail")
     page.expect_text("[data-testid=detail] h2", "Bailout")
     assert "never compiled" in page.text("detail") and "compile_budget_exhausted" in page.text("detail")
-    page.css("[data-testid=code-side] button")[1].click()
+    page.click("[data-testid=code-side] button", 1)
     page.expect_text("[data-testid=detail] .empty", "never compiled")
     assert all("404" in problem for problem in page.problems())
 
 
 def test_the_record_is_in_the_address_and_opens_again(deopts: Any) -> None:
-    deopts.find('[data-testid=records] tbody tr[data-seq="5"]').click()
+    deopts.click('[data-testid=records] tbody tr[data-seq="5"]')
     deopts.expect_text("[data-testid=detail] h2", "5")
     deopts.until(lambda: "d=5" in deopts.driver.current_url)
     deopts.driver.refresh()
@@ -275,7 +275,7 @@ def test_the_record_is_in_the_address_and_opens_again(deopts: Any) -> None:
 
 def test_waves_at_the_moment_of_a_deopt_have_the_cursor_there(deopts: Any, pico: str) -> None:
     record = report(deopts, pico)["deopts"][50]
-    deopts.find('[data-testid=records] tbody tr[data-seq="50"]').click()
+    deopts.click('[data-testid=records] tbody tr[data-seq="50"]')
     deopts.expect_text("[data-testid=detail] h2", "50")
     deopts.click("to-waves")
     deopts.find("wave-canvas")
@@ -362,5 +362,5 @@ def test_the_burn_down_follows_the_commits_of_a_repository(page: Any) -> None:
         page.css("[data-testid=burndown-by] button")[index].click()
         page.until(lambda by=by: f"by={by}" in page.driver.current_url)
         page.until(lambda before=before: page.js("return document.querySelector('[data-testid=trend]')?.toDataURL()") not in (None, before))
-    page.find("[data-testid=burndown-causes] tbody a").click()
+    page.click("[data-testid=burndown-causes] tbody a")
     page.find("detail")

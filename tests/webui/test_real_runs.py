@@ -18,7 +18,7 @@ def test_forced_deopts_of_a_processor_are_shown_with_their_source_and_frame(page
     page.open(f"run/{pico}/deopts", "lanes-canvas")
     total = int(page.text("record-count").split(",")[0].replace("\u202f", ""))
     assert total == report["jit"]["jit_deopts_total"] > 50
-    page.find("[data-testid=records] tbody tr").click()
+    page.click("[data-testid=records] tbody tr")
     first = report["deopts"][0]
     line = int(first["location"].split(":")[-2])
     text = (directory / "design.mlir").read_text().splitlines()[line - 1]
@@ -32,11 +32,11 @@ def test_forced_deopts_of_a_processor_are_shown_with_their_source_and_frame(page
 def test_the_wasm_of_a_forced_deopt_is_the_code_of_its_process(page: Any, pico: str) -> None:
     record = next(d for d in json.loads((page.server.runs / pico / "report.json").read_text())["deopts"] if d["resume_point"] != "entry")
     page.open(f"run/{pico}/deopts", "lanes-canvas")
-    page.css("[data-testid=records] tbody tr")[0].click()
+    page.click("[data-testid=records] tbody tr", 0)
     page.find("detail")
     page.js("location.hash = arguments[0]", f"#/run/{pico}/deopts?d={seq_of(page, pico, record)}")
     page.expect_text("resume", record["resume_point"])
-    page.css("[data-testid=code-side] button")[1].click()
+    page.click("[data-testid=code-side] button", 1)
     text = page.expect_text("wat", f"(func ${record['definition']} ")
     assert "(param $0 i32) (param $1 i32) (result i32)" in text  # context and frame -> status
     page.click("wat-save")
@@ -71,14 +71,14 @@ def test_ranges_axes_processes_and_causes_of_a_processor_narrow_every_panel(page
     inside = sum(0.24 * end <= d["sim_time_fs"] <= 0.51 * end for d in report["deopts"])
     assert abs(count() - inside) < inside / 10
     part = count()
-    page.css("[data-testid=axis] button")[1].click()
+    page.click("[data-testid=axis] button", 1)
     page.until(lambda: "ms" in page.css("[data-testid=crumbs] .crumb")[1].text or " s" in page.css("[data-testid=crumbs] .crumb")[1].text)
     assert abs(count() - part) <= max(2, part // 50)
     busiest, deopts = Counter(d["process_id"] for d in report["deopts"]).most_common(1)[0]
-    page.find(f'.lane[data-process="{busiest}"]').click()
+    page.click(f'.lane[data-process="{busiest}"]')
     page.find("crumb-process")
     page.until(lambda: 0 < count() <= min(part, deopts))
-    page.css("[data-testid=crumbs] .crumb")[0].click()
+    page.click("[data-testid=crumbs] .crumb", 0)
     page.until(lambda: count() == whole)
     for curve in ("curve-counts", "curve-tiers"):
         assert len(page.colours(curve)) > 3
@@ -119,7 +119,7 @@ def test_a_design_is_started_from_the_page_and_shown_while_it_runs(page: Any, sh
         name = row.get_attribute("data-run")
         page.until(lambda: "pass" in page.text(f'[data-run="{name}"]'), "the run never ends")
         assert "11 µs" in page.text(f'[data-run="{name}"]')
-        page.find(f'[data-run="{name}"] a').click()
+        page.click(f'[data-run="{name}"] a')
         page.find("lanes-canvas")
     finally:
         design.unlink()
@@ -131,6 +131,6 @@ def test_the_deopt_lane_the_waves_and_the_log_of_a_processor_share_their_time(pa
     page.find("jit-lane")
     page.click("toggle-log")
     page.until(lambda: len(page.css("[data-testid=stamp]")) > 5)
-    page.css("[data-testid=stamp]")[3].click()
+    page.click("[data-testid=stamp]", 3)
     page.until(lambda: (page.js("return wasmjit.controller.model.cursor") or 0) > 0)
     page.find(".log .line.now")

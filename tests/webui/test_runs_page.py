@@ -31,7 +31,7 @@ def row_of(page: Any, run: str) -> str:
 
 def choose(page: Any, *runs: str) -> None:
     for run in runs:
-        page.find(f'[data-run="{run}"] input').click()
+        page.click(f'[data-run="{run}"] input')
 
 
 def test_the_list_shows_every_recorded_run_with_its_figures(page: Any) -> None:
@@ -64,7 +64,7 @@ def test_filters_narrow_the_list_and_an_empty_result_says_so(page: Any) -> None:
     assert "mode=interpret" in page.driver.current_url
     page.type("filter-q", "nothing-like-this")
     assert "No run fits the filter" in page.text("empty")
-    page.find("[data-testid=empty] button").click()
+    page.click("[data-testid=empty] button")
     page.until(lambda: set(rows(page)) >= set(page.server.ids.values()))
 
 

@@ -78,7 +78,7 @@ def test_rows_are_grouped_renamed_removed(wave: Any) -> None:
     wave.find("[data-testid=rows] input.rename").send_keys("\ue009a\ue000handshake\ue007")
     wave.until(lambda: "handshake" in wave.text(".names .row.group"))
     count = len(wave.css(".names .row"))
-    wave.find(".names .row.group .twist").click()
+    wave.click(".names .row.group .twist")
     wave.until(lambda: len(wave.css(".names .row")) == count - 3)
     press(wave, "Delete")
     wave.until(lambda: not wave.css(".names .row.group"))
