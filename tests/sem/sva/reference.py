@@ -8,10 +8,14 @@ from __future__ import annotations
 from functools import cache
 
 INF = -1
+TOP, BOTTOM = -1, -2
+"""Letters of continuations (annex F.5): every condition holds at the one and none at the other, whatever it is."""
 Term = tuple
 
 
 def holds(cond: Term, letter: int) -> bool:
+    if letter < 0:
+        return letter == TOP
     match cond:
         case ("leaf", i):
             return bool(letter >> i & 1)
@@ -34,6 +38,8 @@ def ends(s: Term, i: int, trace: tuple[int, ...]) -> frozenset[int]:
             return frozenset(f for e in ends(a, i, trace) for f in ends(b, e, trace))
         case ("fuse", a, b):
             return frozenset(f for e in ends(a, i, trace) if e > i for f in ends(b, e - 1, trace) if f > e - 1)
+        case ("wait", a, low, high, b):
+            return ends(("cat", a, ("delay", b, low - 1, high if high == INF else high - 1)), i, trace)
         case ("alt", a, b):
             return ends(a, i, trace) | ends(b, i, trace)
         case ("both", a, b):

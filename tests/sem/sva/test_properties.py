@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.sem.sva.reference import ends, true_at
 from wasmjit.sem.sva.automaton import FAIL, FIRST, PASS, VACUOUS, Automaton
 from wasmjit.sem.sva.property import Properties
 from wasmjit.sem.sva.sequence import INF, Node
-
-_spec = importlib.util.spec_from_file_location("sva_reference", Path(__file__).with_name("reference.py"))
-assert _spec is not None and _spec.loader is not None
-reference = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(reference)
-ends, true_at = reference.ends, reference.true_at
 
 LEAVES = 3
 conditions = st.recursive(

@@ -291,3 +291,22 @@ def test_both_tiers_agree() -> None:
     results = [run(body, verbose=1, mode=m)[1] for m in ("interpret", "compile")]
     pick = [[line for line in lines if "failed at" in line or "attempts," in line] for lines in results]
     assert pick[0] == pick[1] and pick[0]
+
+
+def test_a_default_disable_iff_kills_pending_attempts_at_any_moment() -> None:
+    def verdict(pulse: int) -> list[int]:
+        body = (
+            stimulus("a", "0100010000")
+            + "\n"
+            + stimulus("r", "0" * pulse + "1" + "0" * (34 - pulse), "1ns", "2ns")
+            + """
+  %next = ltl.delay %false, 1, 0 : i1
+  %p = ltl.implication %a, %next : i1, !ltl.sequence
+  %d = ltl.or %r, %p {sva.disable_iff} : i1, !ltl.property
+  verif.clocked_assert %d, posedge %clk : !ltl.property"""
+        )
+        return failures(run(body)[1])
+
+    assert verdict(4) == [35, 75]
+    assert verdict(9) == [75]
+    assert verdict(12) == [75]

@@ -14,6 +14,7 @@ from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.layout import Layout, UnsupportedType, layout
 from wasmjit.sem.loops import count_turns, stop_idle_loops
 from wasmjit.sem.mir import I32, I64, Body, Ty, Val
+from wasmjit.sem.unsupported import Unsupported as Unsupported
 
 if TYPE_CHECKING:
     from wasmjit.ir.types import Type
@@ -40,15 +41,6 @@ def lowers(*names: str, suspends: bool = False) -> Callable[[LowerFn], LowerFn]:
         return fn
 
     return register
-
-
-class Unsupported(Exception):
-    """An operation or type without meaning; carries the operation for its location."""
-
-    def __init__(self, op: Op | None, message: str) -> None:
-        super().__init__(message)
-        self.op = op
-        self.message = message
 
 
 FUNCTIONS = ("func.func", "llvm.func", "llhd.coroutine")

@@ -13,8 +13,8 @@ from wasmjit.data import dataclass, field
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.layout import Layout, layout
-from wasmjit.sem.lower.core import Unsupported
 from wasmjit.sem.sva.translate import Clock, Leaf, Property, Translator, edge_name
+from wasmjit.sem.unsupported import Unsupported
 
 OBSERVED = (0, 1 << 24, 0)
 """Delay from a clock edge to the evaluation of its assertions: later than any other delta of the time step."""
@@ -118,7 +118,7 @@ class Plan:
         if enable is not None and not self.constant(enable):
             self.wants(self.sample(enable), "lowered")
         if prop.disable is not None:
-            self.wants(self.sample(prop.disable), "settled")
+            self.wants(self.sample(prop.disable), "raised")
         self.group(prop.clocks).checks.append(check)
 
     def group(self, clocks: list[Clock]) -> Group:

@@ -9,6 +9,7 @@ Nodes are made by a `Sequences` only and are interned: equal sequences are one o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,9 +18,9 @@ INF = -1
 
 
 class Node:
-    """An interned term. `args` are nodes and plain ints or strings."""
+    """An interned term. `args` are nodes and plain ints or strings. `shortest` and `longest`: bounds of the lengths of a sequence's matches."""
 
-    __slots__ = ("args", "id", "nullable", "op", "support")
+    __slots__ = ("args", "id", "longest", "nullable", "op", "shortest", "support")
 
     def __init__(self, op: str, args: tuple[Any, ...], ident: int) -> None:
         self.op = op
@@ -27,6 +28,8 @@ class Node:
         self.id = ident
         self.nullable = False
         self.support = 0
+        self.shortest: float = 0
+        self.longest: float = math.inf
 
     def __repr__(self) -> str:
         return self.op if not self.args else f"{self.op}({', '.join(map(repr, self.args))})"
@@ -54,6 +57,7 @@ class Sequences:
             n = self.table[key] = Node(op, args, len(self.table))
             n.nullable = self._nullable(n)
             n.support = self._support(n)
+            n.shortest, n.longest = self._lengths(n)
         return n
 
     def _nullable(self, n: Node) -> bool:
@@ -69,6 +73,28 @@ class Sequences:
             case "first":
                 return bool(n.args[0].nullable)
         return False
+
+    def _lengths(self, n: Node) -> tuple[float, float]:
+        a = [x for x in n.args if isinstance(x, Node)]
+        match n.op:
+            case "empty":
+                return 0, 0
+            case "bool":
+                return 1, 1
+            case "cat":
+                return a[0].shortest + a[1].shortest, a[0].longest + a[1].longest
+            case "fuse":
+                return max(a[0].shortest, 1) + max(a[1].shortest, 1) - 1, a[0].longest + a[1].longest - 1
+            case "alt":
+                return min(x.shortest for x in a), max(x.longest for x in a)
+            case "both":
+                return max(x.shortest for x in a), min(x.longest for x in a)
+            case "repeat":
+                low, high = int(n.args[1]), int(n.args[2])
+                return low * a[0].shortest, math.inf if high == INF else high * a[0].longest
+            case "first":
+                return a[0].shortest, a[0].longest
+        return 0, math.inf
 
     def _support(self, n: Node) -> int:
         nodes = [a for a in n.args if isinstance(a, Node)]
@@ -182,7 +208,7 @@ class Sequences:
 
     def both(self, a: Node, b: Node) -> Node:
         """`a intersect b`: matches of both with the same length (§16.9.6)."""
-        if a is self.none or b is self.none:
+        if a is self.none or b is self.none or a.longest < b.shortest or b.longest < a.shortest:
             return self.none
         if a is b or b is self.any_star:
             return a

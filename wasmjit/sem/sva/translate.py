@@ -5,6 +5,8 @@ Conventions of the operations, as circt-verilog writes them and the conformance 
 * `ltl.concat` appends (`a ##1 b`); `##n` between elements is a delay of n-1 on the right element, `##n` in front a delay of n.
 * `1[*0:$] ##1 s ##1 1[*0:$]` of `within` appears as `concat(delay(repeat(true, 0), 1), delay(s, 1), true)` inside `ltl.intersect`; this one form has its source meaning.
 * `and(s, eventually(s))` with one sequence s is `strong(s)`: the sequence holds and one of its ends is seen by the end of the run.
+* `s |=> p` with a property p appears as `implication(past(s, 1), p)` or `implication(concat(delay(s, 1, 0), true), p)`; both have their source meaning.
+* `or(c, p) {sva.disable_iff}` is `disable iff (c) p`.
 * `or(c, p) {sva.abort_on.action = "accept"}` and `and(not c, p) {... "reject"}` are abort operators; `sva.abort_on.sync` is the synchronous kind.
 * A sequence whose wait is unbounded (`ltl.delay` without length, `[->n]`, `[=n]`) asks for a finite one (dialect: "unbounded but finite"; the corpus
   demands it): as a property it is strong, so an attempt that still waits at the end of the run has failed. Bounded sequences are weak (§16.12.2).
@@ -17,10 +19,10 @@ from typing import Any
 from wasmjit.data import dataclass, field
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
-from wasmjit.sem.lower.core import Unsupported
 from wasmjit.sem.sva.automaton import Automaton
 from wasmjit.sem.sva.property import Properties
 from wasmjit.sem.sva.sequence import INF, Node
+from wasmjit.sem.unsupported import Unsupported
 
 MAX_LEAVES = 64
 EDGES = ("posedge", "negedge", "both")
@@ -128,8 +130,9 @@ class Translator:
                     self.clocks.append(self.base)
                 value = op.operands[0]
             elif op.name == "ltl.disable" and self.disable is None:
-                self.disable = op.operands[1]
-                value = op.operands[0]
+                value, self.disable = op.operands
+            elif is_disable_iff(op) and self.disable is None:
+                self.disable, value = op.operands
             else:
                 break
         return value
@@ -334,6 +337,9 @@ class Translator:
             case "ltl.implication":
                 if not self.is_sequence(a[0]):
                     raise Unsupported(op, "the antecedent of an implication is not a sequence")
+                before = None if self.is_sequence(a[1]) else next_tick_operand(a[0])
+                if before is not None:
+                    return t.implies(t.cat(self.sequence(before, clock), self.gated(t.true, clock)), self.property(a[1], clock))
                 return t.implies(self.sequence(a[0], clock), self.property(a[1], clock))
             case "ltl.until":
                 p, q = self.property(a[0], clock), self.property(a[1], clock)
@@ -345,8 +351,7 @@ class Translator:
             case "ltl.clock":
                 return self.property(a[0], self.clock_of(op))
             case "ltl.disable":
-                cond = self.bit(Leaf("current", ("current", structure(a[1], self.memo)), a[1]))
-                return t.abort(True, cond, self.property(a[0], clock))
+                return self.disabled(a[1], a[0], clock)
             case "ltl.sampled" | "builtin.unrealized_conversion_cast":
                 return self.property(a[0], clock)
         raise Unsupported(op, f"operation '{op.name}' is not supported in a property")
@@ -359,9 +364,15 @@ class Translator:
         """p if `clock` ticks now."""
         return self.terms.implies(self.terms.bool(self.tick(clock)), p) if self.several else p
 
+    def disabled(self, cond: Value, p: Value, clock: Clock) -> Node:
+        """`disable iff (cond) p` inside of a property."""
+        return self.terms.abort(True, self.bit(Leaf("current", ("current", structure(cond, self.memo)), cond)), self.property(p, clock))
+
     def combination(self, op: Op, clock: Clock) -> Node:
         t = self.terms
         a = op.operands
+        if is_disable_iff(op):
+            return self.disabled(a[0], a[1], clock)
         action = op.attrs.get("sva.abort_on.action")
         if isinstance(action, str) and action in ("accept", "reject") and len(a) == 2:
             return self.abort(op, action == "accept", clock)
@@ -427,6 +438,24 @@ def within_operand(v: Value) -> Value | None:
     if not isinstance(rep, Op) or rep.name != "ltl.repeat" or bounds(rep, "base", "more") != (0, INF) or not is_true(rep.operands[0]):
         return None
     return middle.operands[0]
+
+
+def next_tick_operand(v: Value) -> Value | None:
+    """s, if v is the antecedent that circt-verilog makes of `s |=> p` and `s #=# p` with a property p: `past(s, 1)` or `concat(delay(s, 1, 0), true)`."""
+    op = v.owner
+    if not isinstance(op, Op):
+        return None
+    if op.name == "ltl.past" and op.attrs["delay"] == 1:
+        return op.operands[0]
+    if op.name != "ltl.concat" or len(op.operands) != 2 or not is_true(op.operands[1]):
+        return None
+    d = op.operands[0].owner
+    return d.operands[0] if isinstance(d, Op) and d.name == "ltl.delay" and bounds(d, "delay", "length") == (1, 1) else None
+
+
+def is_disable_iff(op: Op) -> bool:
+    """`disable iff (c) p` arrives as `or(c, p) {sva.disable_iff}` where it is not part of the assertion's enable."""
+    return op.name == "ltl.or" and "sva.disable_iff" in op.attrs and len(op.operands) == 2 and op.operands[0].type == T.IntType(1)
 
 
 def is_true(v: Value) -> bool:
