@@ -11,6 +11,7 @@ from wasmjit.elab.definition import (
     CLOCKED_EFFECTS,
     CONTROL_OPS,
     IGNORED_OPS,
+    INSTANCES,
     MEMORY_READS,
     PROCESS_OPS,
     REGISTER_OPS,
@@ -21,6 +22,7 @@ from wasmjit.elab.definition import (
     Sink,
     attr_name,
     drive_kind,
+    instance_modules,
     is_constant,
     is_pure,
     root_of,
@@ -118,7 +120,7 @@ class Analyser:
             own = d.net(op.operands[0].type, attr_name(op), "signal")
             d.home[op.results[0]] = own
             d.init_ops.append(op)
-        elif name == "hw.instance":
+        elif name in INSTANCES:
             self.child(op)
         elif name in REGISTER_OPS:
             self.register(op)
@@ -170,7 +172,7 @@ class Analyser:
         inputs: dict[str, Value] = {}
         for name, v in zip(op.attrs["argNames"], op.operands, strict=True):
             inputs[unique(str(name), inputs)] = v
-        d.children.append(Child(op, op.attrs["moduleName"].name, str(op.attrs["instanceName"]), inputs, outputs))
+        d.children.append(Child(op, instance_modules(op)[0], str(op.attrs["instanceName"]), inputs, outputs))
 
     def register(self, op: Op) -> None:
         d = self.d
@@ -264,7 +266,7 @@ class Analyser:
         if not (isinstance(t, T.RefType) and is_four_state(t.elem)):
             return False
         src = root.owner
-        return not isinstance(src, Op) or any(user.name == "hw.instance" for user in self.ref_uses.get(root, []))
+        return not isinstance(src, Op) or any(user.name in INSTANCES for user in self.ref_uses.get(root, []))
 
     def several(self, root: Value, ops: list[Op], continuous: list[Op]) -> bool:
         t = root.type
@@ -272,7 +274,7 @@ class Analyser:
             return False
         if any(op.group("enable") or op.group("signal")[0] is not root or isinstance(op.group("value")[0].owner, Op) and op.group("value")[0].owner.name in REGISTER_OPS for op in ops):  # type: ignore[union-attr]
             return False
-        return all(user.name in ("llhd.prb", "hw.instance") or user in ops for user in self.ref_uses.get(root, []))
+        return all(user.name == "llhd.prb" or user.name in INSTANCES or user in ops for user in self.ref_uses.get(root, []))
 
     # -- pass 2: a signal with one continuous driver is that driver's value -----------------------------------------------------------
 

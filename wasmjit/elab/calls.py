@@ -6,7 +6,7 @@ what is made then.
 
 from __future__ import annotations
 
-from wasmjit.elab.definition import CLOCKED_EFFECTS, REGISTER_OPS, is_pure
+from wasmjit.elab.definition import CLOCKED_EFFECTS, INSTANCES, REGISTER_OPS, is_pure
 from wasmjit.ir import Block, Op, Region, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.sva.plan import CLOCKED, UNCLOCKED
@@ -26,7 +26,7 @@ def calls_as_logic(body: Block) -> int:
             continue
         if op.name == "llhd.sig" or not (is_pure(op) or op.name in LATER or op.name in REGISTER_OPS or op.name in CLOCKED_EFFECTS or op.regions):
             early.update(op.operands)
-        elif op.name in ("hw.instance", "hw.output"):
+        elif op.name in INSTANCES or op.name == "hw.output":
             ports.update(op.operands)
     for _, op in reversed(calls):
         if any(r in early for r in op.results):
@@ -46,7 +46,7 @@ def by_value(call: Op) -> bool:
     return call.name == "func.call" or bool(call.operands) and not any(isinstance(v.type, T.PtrType) for v in call.operands) and call.attrs.get("callee") is not None
 
 
-LATER = frozenset({"hw.instance", "hw.output", "llhd.output", "llhd.drv"}) | CLOCKED | UNCLOCKED
+LATER = frozenset({"hw.output", "llhd.output", "llhd.drv"}) | INSTANCES | CLOCKED | UNCLOCKED
 """Operations of a module, besides pure ones and registers, that use values during the run."""
 
 
@@ -58,7 +58,7 @@ def changes(v: Value, moved: set[Op]) -> bool:
         op = x.owner
         if not isinstance(op, Op) or isinstance(x.type, T.RefType):
             return True
-        if op in moved or op.name in REGISTER_OPS or op.name in ("hw.instance", "llhd.process", "llhd.prb", "llvm.load", "llhd.current_time") or op.regions:
+        if op in moved or op.name in REGISTER_OPS or op.name in INSTANCES or op.name in ("llhd.process", "llhd.prb", "llvm.load", "llhd.current_time") or op.regions:
             return True
         if is_pure(op):
             new = [o for o in op.operands if o not in seen]

@@ -105,7 +105,16 @@ CONTROL_OPS = frozenset({"llhd.yield", "cf.br", "cf.cond_br", "cf.switch", "scf.
 MEMORY_READS = ("seq.firmem.read_port", "seq.firmem.read_write_port", "seq.read")
 STATEFUL_WIRES = frozenset({"seq.clock_gate", "seq.clock_div"})
 """Continuous logic with a hidden cell: always stored, so that it is evaluated in one place."""
-IGNORED_OPS = frozenset({"dbg.variable", "dbg.scope", "dbg.enumdef", "om.class", "hw.output", "llhd.output", "hw.probe", "emit.file", "sv.verbatim"})
+INSTANCES = frozenset({"hw.instance", "hw.instance_choice"})
+
+
+def instance_modules(op: Op) -> list[str]:
+    """Names of the modules an instance may be of; the first is the one that is made (of a choice, the default: options are chosen by tools before)."""
+    refs = [op.attrs["moduleName"]] if op.name == "hw.instance" else op.attrs["moduleNames"]
+    return [r.name for r in refs]
+
+
+IGNORED_OPS = frozenset({"dbg.array", "dbg.struct", "dbg.variable", "dbg.scope", "dbg.enumdef", "om.class", "hw.output", "llhd.output", "hw.probe", "emit.file", "sv.verbatim"})
 
 
 @dataclass(slots=True)
@@ -230,7 +239,7 @@ class Definition:
 def is_pure(op: Op) -> bool:
     """No effect at module level; its value may be computed wherever it is needed."""
     name = op.name
-    if name in PROCESS_OPS or name in REGISTER_OPS or name in CLOCKED_EFFECTS or name == "hw.instance":
+    if name in PROCESS_OPS or name in REGISTER_OPS or name in CLOCKED_EFFECTS or name in INSTANCES:
         return False
     return name in PURE_OPS or name.startswith(PURE_PREFIXES) and not name.startswith(EFFECTS_OF_INTRINSICS)
 

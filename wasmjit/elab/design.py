@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from wasmjit.data import dataclass, field
 from wasmjit.elab.analyse import analyse
 from wasmjit.elab.bodies import lower_definition
-from wasmjit.elab.definition import CTX_HEADER, Definition
+from wasmjit.elab.definition import CTX_HEADER, INSTANCES, Definition, instance_modules
 from wasmjit.elab.levels import components, levels
 from wasmjit.elab.program import ProgramImpl
 from wasmjit.elab.region import Lowered, ProcessDef, RegionDef
@@ -395,6 +395,6 @@ def default_tops(design: Design) -> list[str]:
         body = design.symbols[n].regions[0].blocks if design.symbols[n].regions else []
         for b in body:
             for op in b.ops:
-                if op.name == "hw.instance":
-                    used.add(op.attrs["moduleName"].name)
+                if op.name in INSTANCES:
+                    used.update(instance_modules(op))
     return [n for n in modules if n not in used]

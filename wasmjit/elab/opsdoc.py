@@ -12,7 +12,7 @@ from wasmjit.sem.lower.core import LOWER
 
 STRUCTURE = frozenset(
     {
-        "builtin.module", "hw.module", "hw.module.extern", "hw.instance", "func.func", "llvm.func", "llvm.mlir.global", "llvm.mlir.global_ctors", "llhd.sig",
+        "builtin.module", "hw.module", "hw.module.extern", "hw.instance", "hw.instance_choice", "func.func", "llvm.func", "llhd.coroutine", "llvm.mlir.global", "llvm.mlir.global_ctors", "llhd.sig",
         "llhd.global_signal", "llhd.get_global_signal",
     }
 )  # fmt: skip

@@ -48,6 +48,7 @@ REGIONS: dict[str, tuple[int, int]] = {
 ATTRIBUTES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "hw.module": {"sym_name": str, "ports": list},
     "hw.module.extern": {"sym_name": str, "ports": list},
+    "hw.instance_choice": {"instanceName": str, "moduleNames": list, "argNames": list, "resultNames": list},
     "hw.instance": {"instanceName": str, "moduleName": SymbolRef, "argNames": list, "resultNames": list},
     "hw.constant": {"value": int},
     "hw.aggregate_constant": {"fields": list},

@@ -199,7 +199,11 @@ def _parametric(t: Type) -> bool:
 
 
 def _instance(v: Verifier, op: Op) -> None:
-    ref = op.attrs.get("moduleName")
+    for ref in op.attrs.get("moduleNames", [op.attrs.get("moduleName")]):
+        _instance_of(v, op, ref)
+
+
+def _instance_of(v: Verifier, op: Op, ref: Any) -> None:
     target = v.lookup(op, ref)
     if target is None:
         v.report(op, f"there is no module {ref}", "is a file missing?")
@@ -309,6 +313,7 @@ def _results_of(kinds: tuple[str, ...]) -> Callable[[Verifier, Op], None]:
 
 _SYMBOL_CHECKS: dict[str, Callable[[Verifier, Op], None]] = {
     "hw.instance": _instance,
+    "hw.instance_choice": _instance,
     "func.call": _call,
     "llvm.call": _call,
     "llvm.invoke": _call,

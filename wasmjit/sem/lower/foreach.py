@@ -6,7 +6,7 @@ from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
-from wasmjit.sem.lower.core import Lowerer
+from wasmjit.sem.lower.core import Lowerer, Unsupported
 from wasmjit.sem.lower.func import call_library
 from wasmjit.sem.lower.moore import define, pointee
 from wasmjit.sem.lower.runtime import runtime_call
@@ -40,7 +40,10 @@ def _iteration(name: str) -> None:
             call_library(lw, op, name, operands)
             return
         t = pointee(operands[1])
-        (ty,) = layout(t).leaves if t is not None else (mir.I32,)
+        leaves = layout(t).leaves if t is not None else (mir.I32,)
+        ty = leaves[0]
+        if len(leaves) != 1 or ty.kind != "i":
+            raise Unsupported(op, f"iteration over a string or queue with an index of type {t}; expected an integer")
         length = lw.x("ld", I64, lw.one(place), attr=(LENGTH_OFFSET, lw.site("string at an invalid address")))
         key = lw.one(operands[1])
         old = signed(lw, lw.x("ld", ty, key, attr=(0, lw.site("index at an invalid address"))))

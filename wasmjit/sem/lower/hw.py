@@ -230,7 +230,7 @@ def _index(lw: Lowerer, op: Op, n: int) -> Val | None:
     return leaves[0] if leaves else None
 
 
-@lowers("hw.array_create")
+@lowers("hw.array_create", "hw.uarray_create")
 def _array_create(lw: Lowerer, op: Op) -> None:
     lw.set(op.results[0], array_of(lw, op.results[0].type, [list(lw.get(v)) for v in op.operands]))
 
