@@ -11,7 +11,7 @@ a copy by value and gets storage of its own when it changes. Popping the front m
 leaves the old one, which copies by value may still read. A dynamic array is storage that nobody owns, with element size 0 (not known).
 
 Associative array: a handle is the address of a header of ASSOC_HEADER bytes; table, nodes and order are described in
-`wasmjit.sched.library.assoc`. The address of a value stays the same until its key is deleted.
+`wasmjit.sched.library.assoc_table`. The address of a value stays the same until its key is deleted.
 
 Integer keys are read as `key size` bytes, signed two's complement: the commonest index type is `int`, and the size is all that is known.
 """
