@@ -246,29 +246,31 @@ def number_at(addr: i32, elem: i32) -> i64:
     return value
 
 
-@export
-def __moore_queue_pop_back(queue: i64, size: i64) -> i64:
-    """The element as an integer, 0 when the queue is empty."""
+@inline
+def popped(queue: i64, size: i64, front: i32) -> i64:
+    """Take the first (front 1) or last element off: its value as an integer, 0 when the queue is empty."""
     elem = element_size(size)
     length = present(queue, elem)
-    if length == 0:
-        return 0
-    data = ld32(u32(queue))
-    value = number_at(data + u32((length - 1) * elem), elem)
-    store_pair(queue, data, length - 1)
+    value: i64 = 0
+    if length:
+        data = ld64(u32(queue))
+        if front:
+            value = number_at(u32(data), elem)
+            drop_first(queue, data, length, elem)
+        else:
+            value = number_at(u32(data) + u32((length - 1) * elem), elem)
+            store_pair(queue, u32(data), length - 1)
     return value
+
+
+@export
+def __moore_queue_pop_back(queue: i64, size: i64) -> i64:
+    return popped(queue, size, 0)
 
 
 @export
 def __moore_queue_pop_front(queue: i64, size: i64) -> i64:
-    elem = element_size(size)
-    length = present(queue, elem)
-    if length == 0:
-        return 0
-    data = ld64(u32(queue))
-    value = number_at(u32(data), elem)
-    drop_first(queue, data, length, elem)
-    return value
+    return popped(queue, size, 1)
 
 
 def empty_result(queue: i64, dest: i64, elem: i32) -> None:
@@ -280,28 +282,31 @@ def empty_result(queue: i64, dest: i64, elem: i32) -> None:
         k_free(zeros)
 
 
-@export
-def __moore_queue_pop_back_ptr(queue: i64, dest: i64, size: i64) -> None:
+@inline
+def pop_into(queue: i64, dest: i64, size: i64, front: i32) -> None:
+    """Take the first (front 1) or last element off and store it at `dest`."""
     elem = element_size(size)
     length = present(queue, elem)
     if length == 0:
         empty_result(queue, dest, elem)
-        return
-    data = ld32(u32(queue))
-    store_pair(queue, data, length - 1)
-    store_bytes(dest, data + u32((length - 1) * elem), elem)
+    else:
+        data = ld64(u32(queue))
+        if front:
+            store_bytes(dest, u32(data), elem)  # before the header moves over it
+            drop_first(queue, data, length, elem)
+        else:
+            store_pair(queue, u32(data), length - 1)
+            store_bytes(dest, u32(data) + u32((length - 1) * elem), elem)
+
+
+@export
+def __moore_queue_pop_back_ptr(queue: i64, dest: i64, size: i64) -> None:
+    pop_into(queue, dest, size, 0)
 
 
 @export
 def __moore_queue_pop_front_ptr(queue: i64, dest: i64, size: i64) -> None:
-    elem = element_size(size)
-    length = present(queue, elem)
-    if length == 0:
-        empty_result(queue, dest, elem)
-        return
-    data = ld64(u32(queue))
-    store_bytes(dest, u32(data), elem)  # before the header moves over it
-    drop_first(queue, data, length, elem)
+    pop_into(queue, dest, size, 1)
 
 
 @export
