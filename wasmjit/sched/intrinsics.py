@@ -22,124 +22,16 @@ Errors under CPython: `OutOfBounds` (an address outside the memory), `OverflowEr
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-from wasmjit.data import dataclass
-
-i32 = int
-"""An unsigned 32-bit value."""
-i64 = int
-"""An unsigned 64-bit value."""
-f64 = float
-"""A double."""
-
-PAGE = 65536
-_M32 = 0xFFFFFFFF
-_M64 = 0xFFFFFFFFFFFFFFFF
-
-_F = TypeVar("_F", bound=Callable[..., Any])
+from wasmjit.sched.arithmetic import *  # noqa: F403  (to those who write restricted Python all of it is one vocabulary)
+from wasmjit.sched.restricted import *  # noqa: F403
+from wasmjit.sched.restricted import M32, PAGE, F, FakeMemory, MemoryLike, OutOfBounds, Trap, f64, i32, i64, intrinsic, wasm_op
 
 
-class Trap(Exception):
-    """What a wasm trap is under CPython."""
-
-
-class OutOfBounds(Trap):
-    """An access outside the bound memory."""
-
-
-class MemoryLike(Protocol):
-    """What `bind` needs: `u8` covers at least `size()` bytes and stays valid after `grow`."""
-
-    @property
-    def u8(self) -> memoryview: ...
-
-    def size(self) -> int:
-        """Current size in bytes."""
-
-    def grow(self, pages: int) -> int:
-        """Grow by 64 KiB pages; the previous number of pages, or -1 when the maximum does not allow it."""
-
-
-class FakeMemory:
-    """A memory for tests and for `--kernel=python` without wasmtime: `max_bytes` are reserved at once and zero."""
-
-    def __init__(self, initial: int | bytes = PAGE, max_bytes: int = 16 * PAGE) -> None:
-        image = bytes(initial) if isinstance(initial, int) else initial
-        self._size = (len(image) + PAGE - 1) // PAGE * PAGE
-        self._max = max(max_bytes // PAGE * PAGE, self._size)
-        self._data = bytearray(self._max)
-        self._data[: len(image)] = image
-        self.u8 = memoryview(self._data)
-
-    def size(self) -> int:
-        return self._size
-
-    def grow(self, pages: int) -> int:
-        if pages < 0 or self._size + pages * PAGE > self._max:
-            return -1
-        old = self._size // PAGE
-        self._size += pages * PAGE
-        return old
-
-    def image(self) -> bytes:
-        """The whole current contents."""
-        return bytes(self.u8[: self._size])
-
-
-@dataclass(frozen=True, slots=True)
-class Intrinsic:
-    """How the compiler emits a call: parameter and result types ("" = none) and wasm mnemonics, or a form it knows by name.
-
-    form 'op': the operands, then `code` (mnemonics separated by spaces). 'load'/'store': one mnemonic with a memarg. 'indirect': `params` includes the table index first.
-    'u32', 'u64', 'select': special rules for the operand types.
-    """
-
-    form: str
-    params: tuple[str, ...]
-    result: str
-    code: str = ""
-
-
-def _intrinsic(form: str, params: str, result: str = "", code: str = "") -> Callable[[_F], _F]:
-    spec = Intrinsic(form, tuple(params.split()), result, code)
-
-    def mark(fn: _F) -> _F:
-        fn.__kernel_intrinsic__ = spec  # type: ignore[attr-defined]
-        return fn
-
-    return mark
-
-
-def _op(code: str, params: str, result: str) -> Callable[[_F], _F]:
-    return _intrinsic("op", params, result, code)
-
-
-# ---- decorators -------------------------------------------------------------------------------------------------------
-
-
-def export(fn: _F) -> _F:
-    """Export the function from the kernel module under its own name."""
-    fn.__kernel_export__ = True  # type: ignore[attr-defined]
-    return fn
-
-
-def pair(fn: _F) -> _F:
-    """The function gives a `{pointer, i64}` value: it returns the pointer and leaves the other half at CB_PAIR."""
-    fn.__kernel_pair__ = True  # type: ignore[attr-defined]
-    return fn
-
-
-def inline(fn: _F) -> _F:
-    """Put the body in place of every call, with constant arguments as constants. For small functions; not for recursive ones."""
-    fn.__kernel_inline__ = True  # type: ignore[attr-defined]
-    return fn
-
-
-def host_import(fn: _F) -> _F:
+def host_import(fn: F) -> F:
     """A function of the host, imported as `h.<name without a leading h_>`. The Python body is not used."""
     name = fn.__name__.removeprefix("h_")
 
@@ -210,52 +102,52 @@ _getf, _putf = struct.Struct("<d").unpack_from, struct.Struct("<d").pack_into
 # ---- loads and stores: any alignment, little endian ----------------------------------------------------------------------
 
 
-@_intrinsic("load", "i32", "i32", "i32.load8_u")
+@intrinsic("load", "i32", "i32", "i32.load8_u")
 def ld8(addr: i32) -> i32:
     _check(addr, 1)
     return _buf[addr]
 
 
-@_intrinsic("load", "i32", "i32", "i32.load16_u")
+@intrinsic("load", "i32", "i32", "i32.load16_u")
 def ld16(addr: i32) -> i32:
     _check(addr, 2)
     return int(_get16(_buf, addr)[0])
 
 
-@_intrinsic("load", "i32", "i32", "i32.load")
+@intrinsic("load", "i32", "i32", "i32.load")
 def ld32(addr: i32) -> i32:
     _check(addr, 4)
     return int(_get32(_buf, addr)[0])
 
 
-@_intrinsic("load", "i32", "i64", "i64.load")
+@intrinsic("load", "i32", "i64", "i64.load")
 def ld64(addr: i32) -> i64:
     _check(addr, 8)
     return int(_get64(_buf, addr)[0])
 
 
-@_intrinsic("load", "i32", "f64", "f64.load")
+@intrinsic("load", "i32", "f64", "f64.load")
 def ldf64(addr: i32) -> f64:
     _check(addr, 8)
     return float(_getf(_buf, addr)[0])
 
 
-@_intrinsic("load", "i32", "i64", "i64.load8_u")
+@intrinsic("load", "i32", "i64", "i64.load8_u")
 def ld8_64(addr: i32) -> i64:
     return ld8(addr)
 
 
-@_intrinsic("load", "i32", "i64", "i64.load16_u")
+@intrinsic("load", "i32", "i64", "i64.load16_u")
 def ld16_64(addr: i32) -> i64:
     return ld16(addr)
 
 
-@_intrinsic("load", "i32", "i64", "i64.load32_u")
+@intrinsic("load", "i32", "i64", "i64.load32_u")
 def ld32_64(addr: i32) -> i64:
     return ld32(addr)
 
 
-@_intrinsic("store", "i32 i32", "", "i32.store8")
+@intrinsic("store", "i32 i32", "", "i32.store8")
 def st8(addr: i32, val: i32) -> None:
     """Stores the low 8 bits."""
     _check(addr, 1)
@@ -263,7 +155,7 @@ def st8(addr: i32, val: i32) -> None:
     _buf[addr] = val & 0xFF
 
 
-@_intrinsic("store", "i32 i32", "", "i32.store16")
+@intrinsic("store", "i32 i32", "", "i32.store16")
 def st16(addr: i32, val: i32) -> None:
     """Stores the low 16 bits."""
     _check(addr, 2)
@@ -271,27 +163,27 @@ def st16(addr: i32, val: i32) -> None:
     _put16(_buf, addr, val & 0xFFFF)
 
 
-@_intrinsic("store", "i32 i32", "", "i32.store")
+@intrinsic("store", "i32 i32", "", "i32.store")
 def st32(addr: i32, val: i32) -> None:
     _check(addr, 4)
     _fit(val, 32)
     _put32(_buf, addr, val)
 
 
-@_intrinsic("store", "i32 i64", "", "i64.store")
+@intrinsic("store", "i32 i64", "", "i64.store")
 def st64(addr: i32, val: i64) -> None:
     _check(addr, 8)
     _fit(val, 64)
     _put64(_buf, addr, val)
 
 
-@_intrinsic("store", "i32 f64", "", "f64.store")
+@intrinsic("store", "i32 f64", "", "f64.store")
 def stf64(addr: i32, val: f64) -> None:
     _check(addr, 8)
     _putf(_buf, addr, val)
 
 
-@_op("memory.copy", "i32 i32 i32", "")
+@wasm_op("memory.copy", "i32 i32 i32", "")
 def memcpy(dst: i32, src: i32, n: i32) -> None:
     """Copy n bytes; the areas may overlap."""
     _check(dst, n)
@@ -299,295 +191,39 @@ def memcpy(dst: i32, src: i32, n: i32) -> None:
     _buf[dst : dst + n] = bytes(_buf[src : src + n])
 
 
-@_op("memory.fill", "i32 i32 i32", "")
+@wasm_op("memory.fill", "i32 i32 i32", "")
 def memset(dst: i32, byte: i32, n: i32) -> None:
     """Fill n bytes with the low 8 bits of `byte`."""
     _check(dst, n)
     _buf[dst : dst + n] = bytes((byte & 0xFF,)) * n
 
 
-@_op("memory.size", "", "i32")
+@wasm_op("memory.size", "", "i32")
 def memory_size() -> i32:
     """Size in pages of 64 KiB."""
     return _memory.size() // PAGE
 
 
-@_op("memory.grow", "i32", "i32")
+@wasm_op("memory.grow", "i32", "i32")
 def memory_grow(pages: i32) -> i32:
     """Previous size in pages, or 0xFFFFFFFF when the memory cannot grow."""
     global _buf
     old = _memory.grow(pages)
     _buf = _memory.u8[: _memory.size()]
-    return old & _M32
+    return old & M32
 
 
-@_op("global.get $sp", "", "i32")
+@wasm_op("global.get $sp", "", "i32")
 def get_sp() -> i32:
     """The shadow stack pointer `env.sp`."""
     return _sp
 
 
-@_op("global.set $sp", "i32", "")
+@wasm_op("global.set $sp", "i32", "")
 def set_sp(val: i32) -> None:
     global _sp
     _fit(val, 32)
     _sp = val
-
-
-# ---- widths --------------------------------------------------------------------------------------------------------------
-
-
-@_intrinsic("u32", "any", "i32")
-def u32(x: int) -> i32:
-    """Modulo 2**32."""
-    return x & _M32
-
-
-@_intrinsic("u64", "any", "i64")
-def u64(x: int) -> i64:
-    """Modulo 2**64; the arithmetic inside is done in 64 bits."""
-    return x & _M64
-
-
-def _signed(x: int, bits: int) -> int:
-    x &= (1 << bits) - 1
-    return x - (1 << bits) if x >> (bits - 1) else x
-
-
-@_op("i64.extend_i32_s", "i32", "i64")
-def s64(x: i32) -> i64:
-    """Sign-extend 32 to 64 bits (the result is again unsigned)."""
-    return _signed(x, 32) & _M64
-
-
-@_op("i32.extend8_s", "i32", "i32")
-def sext8(x: i32) -> i32:
-    """Sign-extend the low 8 bits to 32."""
-    return _signed(x, 8) & _M32
-
-
-@_op("i32.extend16_s", "i32", "i32")
-def sext16(x: i32) -> i32:
-    """Sign-extend the low 16 bits to 32."""
-    return _signed(x, 16) & _M32
-
-
-# ---- signed comparison, division, shifts; rotations -----------------------------------------------------------------------
-
-
-@_op("i32.lt_s", "i32 i32", "i32")
-def lt_s32(a: i32, b: i32) -> i32:
-    return int(_signed(a, 32) < _signed(b, 32))
-
-
-@_op("i32.le_s", "i32 i32", "i32")
-def le_s32(a: i32, b: i32) -> i32:
-    return int(_signed(a, 32) <= _signed(b, 32))
-
-
-@_op("i64.lt_s", "i64 i64", "i32")
-def lt_s64(a: i64, b: i64) -> i32:
-    return int(_signed(a, 64) < _signed(b, 64))
-
-
-@_op("i64.le_s", "i64 i64", "i32")
-def le_s64(a: i64, b: i64) -> i32:
-    return int(_signed(a, 64) <= _signed(b, 64))
-
-
-def _div_s(a: int, b: int, bits: int) -> int:
-    x, y = _signed(a, bits), _signed(b, bits)
-    if y == 0:
-        raise ZeroDivisionError("signed division by zero")
-    q = abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
-    if q == 1 << (bits - 1):
-        raise Trap("signed division overflows")
-    return q & ((1 << bits) - 1)
-
-
-def _rem_s(a: int, b: int, bits: int) -> int:
-    x, y = _signed(a, bits), _signed(b, bits)
-    if y == 0:
-        raise ZeroDivisionError("signed remainder by zero")
-    r = abs(x) % abs(y)
-    return (-r if x < 0 else r) & ((1 << bits) - 1)
-
-
-@_op("i32.div_s", "i32 i32", "i32")
-def div_s32(a: i32, b: i32) -> i32:
-    """Truncating; traps on b == 0 and on -2**31 / -1."""
-    return _div_s(a, b, 32)
-
-
-@_op("i64.div_s", "i64 i64", "i64")
-def div_s64(a: i64, b: i64) -> i64:
-    """Truncating; traps on b == 0 and on -2**63 / -1."""
-    return _div_s(a, b, 64)
-
-
-@_op("i32.rem_s", "i32 i32", "i32")
-def rem_s32(a: i32, b: i32) -> i32:
-    """Sign of a; traps on b == 0."""
-    return _rem_s(a, b, 32)
-
-
-@_op("i64.rem_s", "i64 i64", "i64")
-def rem_s64(a: i64, b: i64) -> i64:
-    """Sign of a; traps on b == 0."""
-    return _rem_s(a, b, 64)
-
-
-@_op("i32.shr_s", "i32 i32", "i32")
-def shr_s32(a: i32, n: i32) -> i32:
-    """Arithmetic shift right; n modulo 32."""
-    return (_signed(a, 32) >> (n & 31)) & _M32
-
-
-@_op("i64.shr_s", "i64 i64", "i64")
-def shr_s64(a: i64, n: i64) -> i64:
-    """Arithmetic shift right; n modulo 64."""
-    return (_signed(a, 64) >> (n & 63)) & _M64
-
-
-@_op("i32.rotl", "i32 i32", "i32")
-def rotl32(a: i32, n: i32) -> i32:
-    n &= 31
-    return ((a << n) | (a >> (32 - n))) & _M32
-
-
-@_op("i64.rotl", "i64 i64", "i64")
-def rotl64(a: i64, n: i64) -> i64:
-    n &= 63
-    return ((a << n) | (a >> (64 - n))) & _M64
-
-
-@_op("i32.clz", "i32", "i32")
-def clz32(x: i32) -> i32:
-    """32 for 0."""
-    return 32 - x.bit_length()
-
-
-@_op("i64.clz", "i64", "i64")
-def clz64(x: i64) -> i64:
-    """64 for 0; the result is an i64."""
-    return 64 - x.bit_length()
-
-
-@_op("i32.ctz", "i32", "i32")
-def ctz32(x: i32) -> i32:
-    """32 for 0."""
-    return (x & -x).bit_length() - 1 if x else 32
-
-
-@_op("i64.ctz", "i64", "i64")
-def ctz64(x: i64) -> i64:
-    """64 for 0; the result is an i64."""
-    return (x & -x).bit_length() - 1 if x else 64
-
-
-@_op("i32.popcnt", "i32", "i32")
-def popcnt32(x: i32) -> i32:
-    return x.bit_count()
-
-
-@_op("i64.popcnt", "i64", "i64")
-def popcnt64(x: i64) -> i64:
-    """The result is an i64."""
-    return x.bit_count()
-
-
-def mulhi64(a: i64, b: i64) -> i64:
-    """The upper 64 bits of the 128-bit unsigned product (itself a kernel function: wide arithmetic is not a Tier-1 feature of wasmtime)."""
-    a0 = a & 0xFFFFFFFF
-    a1 = a >> 32
-    b0 = b & 0xFFFFFFFF
-    b1 = b >> 32
-    mid = a1 * b0 + (a0 * b0 >> 32)
-    low = a0 * b1 + (mid & 0xFFFFFFFF)
-    return a1 * b1 + (mid >> 32) + (low >> 32)
-
-
-@_intrinsic("select", "i32 any any", "any", "select")
-def select(cond: i32, a: Any, b: Any) -> Any:
-    """`a if cond else b` without a branch: both are evaluated."""
-    return a if cond else b
-
-
-@_op("unreachable", "", "")
-def unreachable() -> None:
-    raise Trap("unreachable")
-
-
-# ---- floats ----------------------------------------------------------------------------------------------------------------
-
-
-@_op("f64.convert_i64_s", "i64", "f64")
-def f64_from_i64_s(x: i64) -> f64:
-    return float(_signed(x, 64))
-
-
-@_op("f64.convert_i64_u", "i64", "f64")
-def f64_from_i64_u(x: i64) -> f64:
-    return float(x)
-
-
-@_op("i64.trunc_sat_f64_s", "f64", "i64")
-def i64_trunc_sat_s(x: f64) -> i64:
-    """Toward zero, saturating; NaN gives 0."""
-    if math.isnan(x):
-        return 0
-    return (-(1 << 63) if x <= -(2.0**63) else (1 << 63) - 1 if x >= 2.0**63 else int(x)) & _M64
-
-
-@_op("i64.trunc_sat_f64_u", "f64", "i64")
-def i64_trunc_sat_u(x: f64) -> i64:
-    """Toward zero, saturating; NaN and negative numbers give 0."""
-    if math.isnan(x) or x <= 0.0:
-        return 0
-    return _M64 if x >= 2.0**64 else int(x)
-
-
-@_op("i64.reinterpret_f64", "f64", "i64")
-def f64_bits(x: f64) -> i64:
-    return int.from_bytes(struct.pack("<d", x), "little")
-
-
-@_op("f64.reinterpret_i64", "i64", "f64")
-def bits_f64(x: i64) -> f64:
-    return float(struct.unpack("<d", x.to_bytes(8, "little"))[0])
-
-
-@_op("f64.div", "f64 f64", "f64")
-def fdiv(a: f64, b: f64) -> f64:
-    """IEEE 754 division: x/0 is an infinity, 0/0 a NaN."""
-    if b == 0.0:
-        return math.nan if a == 0.0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1.0, b)
-    return a / b
-
-
-@_op("f64.sqrt", "f64", "f64")
-def fsqrt(x: f64) -> f64:
-    return math.sqrt(x) if x >= 0.0 else math.nan
-
-
-@_op("f64.abs", "f64", "f64")
-def fabs(x: f64) -> f64:
-    return math.fabs(x)
-
-
-@_op("f64.floor", "f64", "f64")
-def ffloor(x: f64) -> f64:
-    return math.copysign(float(math.floor(x)), x) if math.isfinite(x) else x
-
-
-@_op("f64.ceil", "f64", "f64")
-def fceil(x: f64) -> f64:
-    return math.copysign(float(math.ceil(x)), x) if math.isfinite(x) else x
-
-
-@_op("f64.trunc", "f64", "f64")
-def ftrunc(x: f64) -> f64:
-    return math.copysign(float(math.trunc(x)), x) if math.isfinite(x) else x
 
 
 # ---- table calls -------------------------------------------------------------------------------------------------------------
@@ -603,25 +239,25 @@ def _entry(fn: int) -> Callable[..., Any]:
     return target
 
 
-@_intrinsic("indirect", "i32 i32 i32", "i32")
+@intrinsic("indirect", "i32 i32 i32", "i32")
 def call_indirect_ii_i(fn: i32, a: i32, b: i32) -> i32:
     """Call entry `fn` of the function table as (i32, i32) -> i32; any other signature there traps."""
     return int(_entry(fn)(a, b))
 
 
-@_intrinsic("indirect", "i32 i32", "")
+@intrinsic("indirect", "i32 i32", "")
 def call_indirect_i_v(fn: i32, a: i32) -> None:
     """Call entry `fn` of the function table as (i32) -> ()."""
     _entry(fn)(a)
 
 
-@_intrinsic("indirect", "i32 i32", "i32")
+@intrinsic("indirect", "i32 i32", "i32")
 def call_indirect_i_i(fn: i32, a: i32) -> i32:
     """Call entry `fn` of the function table as (i32) -> i32."""
     return int(_entry(fn)(a))
 
 
-@_intrinsic("indirect", "i32 i32 i32", "")
+@intrinsic("indirect", "i32 i32 i32", "")
 def call_indirect_ii_v(fn: i32, a: i32, b: i32) -> None:
     """Call entry `fn` of the function table as (i32, i32) -> ()."""
     _entry(fn)(a, b)
