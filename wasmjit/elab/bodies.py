@@ -106,7 +106,7 @@ def init_net(lw: Lowerer, d: Definition, home: NetRef, leaves: Leaves, t: T.Type
     assert isinstance(home, Own)
     lay = layout(t)
     if all(v.const is not None for v in leaves):
-        from wasmjit.sem.lower.llvm import leaf_bytes
+        from wasmjit.sem.lower.llvm_values import leaf_bytes
 
         img = bytearray(lay.size)
         for leaf, off in zip(leaves, lay.offs, strict=True):

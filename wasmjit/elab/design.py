@@ -17,7 +17,7 @@ from wasmjit.ir import types as T
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Unsupported
 from wasmjit.sem.lower.llhd import handle_of
-from wasmjit.sem.lower.llvm import field_offset
+from wasmjit.sem.lower.llvm_values import field_offset
 from wasmjit.sem.lower.refs import NetRef, Own, Slot
 from wasmjit.sem.mir import Body
 

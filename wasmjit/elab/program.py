@@ -18,7 +18,7 @@ from wasmjit.sem.lower.core import FUNCTIONS, Lowerer, Unsupported
 from wasmjit.sem.lower.func import has_body
 from wasmjit.sem.lower.library import KernelFunction, library_call
 from wasmjit.sem.lower.llhd import set_ref
-from wasmjit.sem.lower.llvm import data_bytes
+from wasmjit.sem.lower.llvm_values import data_bytes
 from wasmjit.sem.lower.refs import Ref
 from wasmjit.sem.mir import FUNC_PTR_BASE, Body, CallSite, Service, Ty
 
@@ -289,7 +289,7 @@ class ProgramImpl:
         return data_bytes(g.op.attrs["global_type"], value)
 
     def initialiser(self, g: Global) -> bytes:
-        from wasmjit.sem.lower.llvm import leaf_bytes
+        from wasmjit.sem.lower.llvm_values import leaf_bytes
 
         lw = Lowerer(f"{g.name}.init", "function", self, None)
         lw.b.set_block(lw.new_block())

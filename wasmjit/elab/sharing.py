@@ -13,7 +13,7 @@ from typing import Any
 from wasmjit.elab.definition import Definition
 from wasmjit.elab.region import Lowered, ProcessDef, RegionDef
 from wasmjit.sem import mir
-from wasmjit.sem.lower.llvm import leaf_bytes
+from wasmjit.sem.lower.llvm_values import leaf_bytes
 from wasmjit.sem.mir import I32, Block, Body, Op, Val
 
 SHAREABLE = frozenset(

@@ -11,6 +11,8 @@ from wasmjit.sem.lower import (
     hw,
     llhd,
     llvm,
+    llvm_memory,
+    llvm_values,
     moore,
     overflow,
     randomize,
@@ -20,6 +22,7 @@ from wasmjit.sem.lower import (
     strings,
     sync,
     verif,
+    waits,
 )
 from wasmjit.sem.lower.core import LOWER, SUSPENDING, Lowerer, Program, Scope, Unsupported
 
@@ -40,6 +43,8 @@ __all__ = [
     "hw",
     "llhd",
     "llvm",
+    "llvm_memory",
+    "llvm_values",
     "moore",
     "overflow",
     "randomize",
@@ -49,4 +54,5 @@ __all__ = [
     "strings",
     "sync",
     "verif",
+    "waits",
 ]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
 from wasmjit.sem.lower.core import Lowerer
-from wasmjit.sem.lower.llhd import Watch
 from wasmjit.sem.lower.sim import flatten, format_tree
+from wasmjit.sem.lower.waits import Watch
 from wasmjit.sem.mir import I32
 
 REPEATABLE = ("llhd.prb", "llvm.load", "llhd.current_time", "llhd.time_to_int")

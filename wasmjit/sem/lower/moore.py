@@ -8,9 +8,9 @@ from wasmjit.sem import mir
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Leaves, Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.disable import end_if
-from wasmjit.sem.lower.llhd import CALLS, Watch, refuse_suspension
 from wasmjit.sem.lower.refs import probe, signal_behind
 from wasmjit.sem.lower.runtime import runtime_call
+from wasmjit.sem.lower.waits import CALLS, Watch, refuse_suspension
 from wasmjit.sem.mir import BOOL, I32, I64, I, Val
 
 ANY, POSEDGE, NEGEDGE, BOTHEDGES = 0, 1, 2, 3

@@ -9,7 +9,7 @@ from wasmjit.ir import types as T
 from wasmjit.sem.layout import layout
 from wasmjit.sem.lower.core import Lowerer
 from wasmjit.sem.lower.func import call_library
-from wasmjit.sem.lower.llvm import field_offset
+from wasmjit.sem.lower.llvm_values import field_offset
 from wasmjit.sem.lower.moore import define
 from wasmjit.sem.lower.runtime import runtime_call
 from wasmjit.sem.mir import I32

@@ -301,7 +301,7 @@ def _shiftreg(lw: Lowerer, d: Any, op: Op) -> None:
     reset = op.group("reset")
     initial = lw.get(op.group("powerOnValue")[0]) if op.group("powerOnValue") else None
     if initial is not None and all(v.const is not None for v in initial):
-        from wasmjit.sem.lower.llvm import leaf_bytes
+        from wasmjit.sem.lower.llvm_values import leaf_bytes
 
         img = bytearray(lay.size)
         for leaf, off in zip(initial, lay.offs, strict=True):

@@ -10,7 +10,7 @@ from wasmjit.sem.lower.control import end_activation
 from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.disable import fork_number
 from wasmjit.sem.lower.hw import to_bits
-from wasmjit.sem.lower.llhd import refuse_suspension
+from wasmjit.sem.lower.waits import refuse_suspension
 from wasmjit.sem.mir import BOOL, F64, I32, I64, Val
 
 FORMAT_OPS = (

@@ -8,8 +8,9 @@ from __future__ import annotations
 from wasmjit.ir import Op, Value
 from wasmjit.sem import mir
 from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
-from wasmjit.sem.lower.llhd import Watch, now
+from wasmjit.sem.lower.llhd import now
 from wasmjit.sem.lower.moore import TRIGGERED, blocking, need_suspension, not_null, refuse_negative
+from wasmjit.sem.lower.waits import Watch
 from wasmjit.sem.mir import BOOL, I32, I64, I, Ty, Val
 
 HANDLE_BYTES = 16
