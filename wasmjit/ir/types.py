@@ -285,7 +285,7 @@ class HLMemType(Type):
 
 
 class QueueType(Type):
-    """`!sim.queue<T, N>`; bound 0 means unbounded."""
+    """`!sim.queue<T, N>`; bound: most elements it holds, 0 means unbounded."""
 
     __slots__ = ("bound", "elem")
     _order = ("elem", "bound")

@@ -45,17 +45,17 @@ def load_image(engine_key: bytes, cache: Cache | None, file: Path = FILE) -> Kep
 
 
 def cache_key(engine_key: bytes) -> bytes:
-    return b"kernel image\0" + str(PACKAGE).encode() + b"\0" + engine_key
+    return b"kernel image 2\0" + str(PACKAGE).encode() + b"\0" + engine_key
 
 
 def build() -> Kept:
     """Compile the kernel and the runtime library of wide numbers."""
     from wasmjit.codegen import wide_rt
-    from wasmjit.sched.kernel import MODULES
-    from wasmjit.sched.library import LIBRARY
+    from wasmjit.sched import kernel, library
 
-    modules = [*MODULES, *LIBRARY, wide_rt]
-    names = sorted(str(p.resolve().relative_to(PACKAGE)) for p in source_files(modules))
+    modules = [*kernel.MODULES, *library.LIBRARY, wide_rt]
+    lists = [Path(str(m.__file__)) for m in (kernel, library)]  # they say which modules there are
+    names = sorted({str(p.resolve().relative_to(PACKAGE)) for p in (*source_files(modules), *lists)})
     return Kept(compile_kernel(modules), {n: digest(n) for n in names})
 
 

@@ -119,6 +119,10 @@ def layout(t: T.Type) -> Layout:
             return scalar(I64, 64)
         case T.TimeType():
             return Layout(16, 8, (I64, I32, I32), (0, 8, 12), 128, (64, 32, 0), (None, None, None))
+        case T.QueueType():
+            return Layout(16, 8, (I64, I64), (0, 8), 0, (0, 0), (None, None))
+        case T.AssocType():
+            return Layout(8, 8, (I64,), (0,), 0, (0,), (None,))
         case T.RefType():
             return Layout(16, 8, (I64, I32), (0, 8), 0, (0, 0), (None, None))
         case T.DStringType() | T.FStringType():

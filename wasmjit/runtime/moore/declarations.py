@@ -55,6 +55,12 @@ COMPILED: dict[str, tuple[str, str]] = {
     "__moore_assoc_prev": ("pp", "b"),
     "__moore_assoc_copy_into": ("pp", ""),
     "__moore_assoc_copy": ("p", "p"),
+    "__wasmjit_queue_splice": ("plllpll", "pl"),
+    "__wasmjit_queue_slice": ("pllpll", "pl"),
+    "__wasmjit_queue_of_array": ("pll", "pl"),
+    "__wasmjit_queue_equal": ("plplli", "b"),
+    "__wasmjit_assoc_value": ("pii", "p"),
+    "__wasmjit_assoc_equal": ("ppi", "b"),
     "malloc": ("l", "p"),
     "calloc": ("ll", "p"),
     "realloc": ("pl", "p"),
@@ -73,7 +79,7 @@ ALLOCATING = frozenset(
         "__moore_assoc_copy_into", "__moore_assoc_copy", "__moore_string_concat", "__moore_string_replicate", "__moore_string_toupper",
         "__moore_string_tolower", "__moore_string_putc", "__moore_string_substr", "__moore_packed_string_to_string", "__moore_string_itoa",
         "__moore_int_to_string", "__moore_string_hextoa", "__moore_string_hextoa_width", "__moore_string_octtoa", "__moore_string_bintoa",
-        "__moore_string_chartoa",
+        "__moore_string_chartoa", "__wasmjit_queue_splice", "__wasmjit_queue_slice", "__wasmjit_queue_of_array", "__wasmjit_assoc_value",
     }
 )  # fmt: skip
 """Functions that make guest objects: code polls the collector before it calls them."""

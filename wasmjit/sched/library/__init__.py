@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-NAMES = ("memory", "strings", "queues", "arrays", "assoc_keys", "assoc_order", "assoc_table", "assoc")
+NAMES = ("memory", "strings", "queues", "arrays", "assoc_keys", "assoc_order", "assoc_table", "assoc", "values")
 LIBRARY: tuple[ModuleType, ...]
 """The modules, imported when first asked for: runs take what they need from the kernel's image."""
 
