@@ -41,7 +41,7 @@ CLOCKED_EFFECTS = frozenset(
 )
 PROCESS_OPS = frozenset({"llhd.process", "llhd.final"})
 ASSERTIONS = CLOCKED | UNCLOCKED
-PURE_PREFIXES = ("comb.", "hw.", "arith.", "math.", "index.", "sim.fmt.", "ltl.", "llvm.intr.")
+PURE_PREFIXES = ("comb.", "hw.", "arith.", "math.", "index.", "sim.fmt.", "ltl.", "llvm.intr.", "sim.string.", "sim.queue.", "sim.assoc_array.")
 """`llvm.intr.` without those of EFFECTS_OF_INTRINSICS."""
 EFFECTS_OF_INTRINSICS = ("llvm.intr.mem", "llvm.intr.stack", "llvm.intr.lifetime", "llvm.intr.va", "llvm.intr.trap", "llvm.intr.debugtrap", "llvm.intr.ubsantrap")
 PURE_OPS = frozenset(
@@ -96,6 +96,8 @@ PURE_OPS = frozenset(
         "llvm.trunc",
         *(f"llvm.{n}" for n in "udiv sdiv urem srem shl lshr ashr fcmp freeze fadd fsub fmul fdiv frem fneg fptosi fptoui sitofp uitofp fpext fptrunc".split()),
         "func.constant",
+        "sim.stdout_stream",
+        "sim.stderr_stream",
         "dbg.variable",
         "dbg.scope",
     }

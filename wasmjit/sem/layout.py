@@ -119,6 +119,8 @@ def layout(t: T.Type) -> Layout:
             return scalar(I64, 64)
         case T.TimeType():
             return Layout(16, 8, (I64, I32, I32), (0, 8, 12), 128, (64, 32, 0), (None, None, None))
+        case T.OpaqueType(text="!sim.output_stream"):
+            return scalar(I(32), 32)
         case T.QueueType():
             return Layout(16, 8, (I64, I64), (0, 8), 0, (0, 0), (None, None))
         case T.AssocType():

@@ -337,11 +337,9 @@ def guarded(lw: Lowerer, cond: Val, emit: Any) -> None:
 
 def _clocked_print(lw: Lowerer, d: Any, op: Op) -> None:
     def emit() -> None:
-        from wasmjit.sem.lower.sim import flatten, format_tree
+        from wasmjit.sem.lower.sim import put
 
-        spec, leaves = format_tree(lw, op.group("input")[0])
-        lw.op = op
-        lw.do("svc", *leaves, attr=lw.program.service("sim.print", flatten(spec)))
+        put(lw, op)
 
     cond = op.group("condition")
     guarded(lw, lw.one(cond[0]) if cond else lw.const(BOOL, 1), emit)

@@ -108,7 +108,18 @@ def _proc_print(lw: Lowerer, op: Op) -> None:
         if f"circt.{task}" in op.attrs:
             lw.do("svc", attr=lw.program.service(f"sim.{task}", op.attrs[f"circt.{task}"]))
             return
-    spec, leaves = format_tree(lw, op.operands[0])
+    put(lw, op)
+
+
+def put(lw: Lowerer, op: Op) -> None:
+    """Print the format string of an operation, to its stream if it names one."""
+    text, stream = op.group("input")[0], op.group("stream")
+    if stream:
+        from wasmjit.sem.lower.streams import write
+
+        write(lw, text, stream[0])
+        return
+    spec, leaves = format_tree(lw, text)
     lw.op = op
     lw.do("svc", *leaves, attr=lw.program.service("sim.print", flatten(spec)))
 
