@@ -119,3 +119,35 @@ def test_bytes_swap_and_floats_are_classified(mode: str) -> None:
   hw.output
 }"""
     assert run(text, mode=mode).out == "7856341210101"
+
+
+MINMAX = """
+hw.module @top() {
+  %nl = sim.fmt.literal " "
+  llhd.process {
+    %a = arith.constant A : f64
+    %b = arith.constant B : f64
+    %r = OP
+    %f = sim.fmt.gen %r : f64
+    sim.proc.print %f
+    llhd.halt
+  }
+  hw.output
+}
+"""
+NAN = "0x7FF8000000000000"
+
+
+@pytest.mark.parametrize("mode", ["interpret", "compile"])
+@pytest.mark.parametrize(
+    ("op", "numbers"),
+    [(f"arith.{n} %a, %b : f64", "num" in n) for n in ("minimumf", "maximumf", "minnumf", "maxnumf")]
+    + [(f"llvm.intr.{n}(%a, %b) : (f64, f64) -> f64", "num" in n) for n in ("minimum", "maximum", "minnum", "maxnum")],
+)
+def test_least_and_greatest_floats_treat_nan_as_their_name_says(op: str, numbers: bool, mode: str) -> None:
+    def result(a: str, b: str) -> str:
+        return run(MINMAX.replace("A :", f"{a} :").replace("B :", f"{b} :").replace("OP", op), mode=mode).out
+
+    assert result("1.0", "2.0") == ("1" if "min" in op else "2")
+    assert [result(NAN, "2.0"), result("2.0", NAN)] == ["2" if numbers else "nan"] * 2
+    assert result(NAN, NAN) == "nan"

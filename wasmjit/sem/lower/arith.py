@@ -22,7 +22,7 @@ _INT = {
     "shrui": "shru",
     "shrsi": "shrs",
 }
-_FLOAT = {"addf": "fadd", "subf": "fsub", "mulf": "fmul", "divf": "fdiv", "remf": "frem", "minimumf": "fmin", "maximumf": "fmax", "minnumf": "fmin", "maxnumf": "fmax"}
+_FLOAT = {"addf": "fadd", "subf": "fsub", "mulf": "fmul", "divf": "fdiv", "remf": "frem", "minimumf": "fmin", "maximumf": "fmax"}
 _INDEX = {
     "add": "add",
     "sub": "sub",

@@ -103,6 +103,7 @@ _FUNARY = {
     "sqrt": "sqrt",
     "sin": "sin",
     "cos": "cos",
+    "tan": "tan",
     "exp": "exp",
     "exp2": "exp2",
     "log": "log",
@@ -113,6 +114,7 @@ _FUNARY = {
     "trunc": "trunc",
     "round": "round_half_away",
     "rint": "round_half_even",
+    "roundeven": "round_half_even",
     "nearbyint": "round_half_even",
 }
 _MINMAX = {"smin": "slt", "smax": "sgt", "umin": "ult", "umax": "ugt"}

@@ -133,10 +133,20 @@ def _float_class(lw: Lowerer, op: Op) -> None:
     lw.set(op.results[0], lw.x("fcmp", BOOL, lw.x("fabs", a.ty, a), infinity, attr="oeq" if op.name == "math.isinf" else "olt"))
 
 
-@lowers("arith.maxf", "arith.minf")
-def _older_minmax(lw: Lowerer, op: Op) -> None:
+@lowers("arith.maxf", "arith.minf", "llvm.intr.maximum", "llvm.intr.minimum")
+def _minmax(lw: Lowerer, op: Op) -> None:
+    """IEEE 754-2019 minimum and maximum: NaN if an operand is one."""
     a, b = operands(lw, op)
-    lw.set(op.results[0], lw.x("fmax" if op.name == "arith.maxf" else "fmin", a.ty, a, b))
+    lw.set(op.results[0], lw.x("fmax" if "max" in op.name else "fmin", a.ty, a, b))
+
+
+@lowers("arith.maxnumf", "arith.minnumf", "llvm.intr.maxnum", "llvm.intr.minnum")
+def _minmax_of_numbers(lw: Lowerer, op: Op) -> None:
+    """A NaN counts as missing: the result is the other operand."""
+    a, b = operands(lw, op)
+    both = lw.x("fmax" if "max" in op.name else "fmin", a.ty, a, b)
+    without_b = lw.x("mux", a.ty, lw.x("fcmp", BOOL, b, b, attr="uno"), a, both)
+    lw.set(op.results[0], lw.x("mux", a.ty, lw.x("fcmp", BOOL, a, a, attr="uno"), b, without_b))
 
 
 @lowers("llvm.intr.fmuladd")
