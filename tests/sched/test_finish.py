@@ -119,3 +119,63 @@ hw.module @top() {{
 }}"""
     ran = run(text, mode=mode, max_time=100_000_000)
     assert ran.out == "tick tick " and ran.outcome.exit_code == code
+
+
+VIRTUAL = f"""
+llvm.mlir.global internal @"C::__vtable__"() {{addr_space = 0 : i32, circt.vtable_entries = [[0, @quiet], [1, @loud]]}} : !llvm.array<2 x ptr> {{
+  %0 = llvm.mlir.undef : !llvm.array<2 x ptr>
+  llvm.return %0 : !llvm.array<2 x ptr>
+}}
+func.func private @quiet(%self: !llvm.ptr) {{
+  return
+}}
+func.func private @loud(%self: !llvm.ptr) {{
+  {say("never")}
+  sim.terminate success, quiet
+  sim.proc.print %w0
+  return
+}}
+func.func private @through(%slot: i64, %table: !llvm.ptr) {{
+  {say("never", "quiet")}
+  %c0 = hw.constant 0 : i64
+  %at = llvm.getelementptr %table[%slot] : (!llvm.ptr, i64) -> !llvm.ptr, !llvm.ptr
+  %p = llvm.load %at : !llvm.ptr -> !llvm.ptr
+  %f = builtin.unrealized_conversion_cast %p : !llvm.ptr to (!llvm.ptr) -> ()
+  %null = llvm.mlir.zero : !llvm.ptr
+  func.call_indirect %f(%null) : (!llvm.ptr) -> ()
+  %loud = comb.icmp ne %slot, %c0 : i64
+  cf.cond_br %loud, ^a, ^b
+^a:
+  sim.proc.print %w0
+  return
+^b:
+  sim.proc.print %w1
+  return
+}}
+hw.module @top() {{
+  {say("never", "other")}
+  %c0 = hw.constant 0 : i64
+  %c1 = hw.constant 1 : i64
+  %t = llhd.constant_time <1ns, 0d, 0e>
+  %table = llvm.mlir.addressof @"C::__vtable__" : !llvm.ptr
+  llhd.process {{
+    func.call @through(%c0, %table) : (i64, !llvm.ptr) -> ()
+    llhd.wait delay %t, ^now
+  ^now:
+    func.call @through(%c1, %table) : (i64, !llvm.ptr) -> ()
+    sim.proc.print %w0
+    llhd.halt
+  }}
+  llhd.process {{
+    llhd.wait delay %t, ^now
+  ^now:
+    sim.proc.print %w1
+    llhd.halt
+  }}
+  hw.output
+}}"""
+
+
+@MODES
+def test_finish_behind_a_call_through_a_pointer_ends_the_process(mode: str) -> None:
+    assert run(VIRTUAL, mode=mode).out.split() == ["quiet", "other"]

@@ -132,6 +132,9 @@ class ProgramImpl:
     def sites_may_suspend(self, fn_type: str) -> bool:
         return self.suspends.signature(fn_type)
 
+    def sites_may_end(self, fn_type: str) -> bool:
+        return self.suspends.signature_ends(fn_type)
+
     def may_collect(self, key: str) -> bool:
         """Whether a call of the function body may reach a poll of the collector."""
         return self.suspends.collects(key.removesuffix(COROUTINE))

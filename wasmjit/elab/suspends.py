@@ -1,4 +1,4 @@
-"""Which functions may suspend their caller: a fixed point over the call graph, read off the text without parsing bodies."""
+"""Which functions may suspend or end their caller: a fixed point over the call graph, read off the text without parsing bodies."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _PRIMITIVES = (
     "sim.semaphore.get", "sim.mailbox.put", "sim.mailbox.get", "sim.mailbox.peek", "sim.event.wait",
 )  # fmt: skip
 _PRIMITIVE = re.compile(rf"\b(?:{'|'.join(map(re.escape, _PRIMITIVES))})\b")
+_ENDS = ("sim.terminate", "sim.pause")
 _INDIRECT = re.compile(r"(?:call_indirect\s+%|llvm\.call\s+%|llvm\.invoke\s+%)[^\n]*?:\s*([^\n]*)")
 _GENERIC_INDIRECT = re.compile(r'"func\.call_indirect"|"llvm\.call"')
 
@@ -65,7 +66,7 @@ def function_arity(op: Op) -> str:
 
 
 class SuspendAnalysis:
-    """`function(name)`: calls of it may suspend; `signature(arity)`: indirect calls of that arity may."""
+    """`function(name)`: calls of it may suspend; `signature(arity)`: indirect calls of that arity may. `ends`, `signature_ends`: they may end the process."""
 
     def __init__(self, design: Design) -> None:
         self.design = design
@@ -77,6 +78,9 @@ class SuspendAnalysis:
         self._collecting: set[str] | None = None
         self._terminating: set[str] = set()
         self._ending: set[str] | None = None
+        self._ending_signatures: set[str] = set()
+        self._arities: dict[str, str] = {}
+        self._by_kind: dict[str, list[str]] = {}
 
     def function(self, name: str) -> bool:
         if name in SUSPENDING_CALLS:
@@ -109,7 +113,7 @@ class SuspendAnalysis:
             body = text[op._pos : ends[n]]
             if "sim." in body:
                 printing.add(n)
-                if "sim.terminate" in body or "sim.pause" in body:
+                if any(mark in body for mark in _ENDS):
                     self._terminating.add(n)
             calls[n] = {unquote(m) for m in _REFERENCE.findall(body)} & interesting
             calls[n].discard(n)
@@ -127,17 +131,8 @@ class SuspendAnalysis:
                 callers.setdefault(c, []).append(n)
             for kind in indirect[n]:
                 by_kind.setdefault(kind, []).append(n)
-        todo = list(suspending)
-        while todo:
-            n = todo.pop()
-            affected = callers.get(n, [])
-            a = arities.get(n)
-            if a is not None and a not in self._signatures:
-                self._signatures.add(a)
-                affected = affected + by_kind.get(a, []) + by_kind.pop("?", [])
-            new = [c for c in affected if c not in suspending]
-            suspending.update(new)
-            todo += dict.fromkeys(new)
+        self._arities, self._by_kind = arities, by_kind
+        self._signatures = self._spread(suspending, callers)
         self._calls, self._indirect = calls, {n for n, kinds in indirect.items() if kinds} | printing
         self._functions = suspending
         self._taken = taken & functions.keys()
@@ -155,15 +150,40 @@ class SuspendAnalysis:
         """Whether a call of the function may end the process that calls it: it terminates the run, or calls one that does."""
         self.solve()
         if self._ending is None:
-            self._ending = self._with_callers(self._terminating)
+            self._ending = set(self._terminating)
+            self._ending_signatures = self._spread(self._ending, self._callers())
         return name in self._ending
 
-    def _with_callers(self, found: set[str]) -> set[str]:
-        """Functions of the set and all that call them, directly or not."""
+    def signature_ends(self, key: str) -> bool:
+        self.ends("")
+        return key in self._ending_signatures
+
+    def _spread(self, found: set[str], callers: dict[str, list[str]]) -> set[str]:
+        """Add to `found` whoever calls one of them, also through a pointer; the arities of indirect calls that may reach one."""
+        signatures: set[str] = set()
+        todo = list(found)
+        while todo:
+            n = todo.pop()
+            affected = callers.get(n, [])
+            a = self._arities.get(n)
+            if a is not None and a not in signatures:
+                affected = affected + self._by_kind.get(a, []) + (self._by_kind.get("?", []) if not signatures else [])
+                signatures.add(a)
+            new = [c for c in affected if c not in found]
+            found.update(new)
+            todo += dict.fromkeys(new)
+        return signatures
+
+    def _callers(self) -> dict[str, list[str]]:
         callers: dict[str, list[str]] = {}
         for n, called in self._calls.items():
             for c in called:
                 callers.setdefault(c, []).append(n)
+        return callers
+
+    def _with_callers(self, found: set[str]) -> set[str]:
+        """Functions of the set and all that call them, directly or not."""
+        callers = self._callers()
         found = set(found)
         work = list(found)
         while work:

@@ -92,6 +92,9 @@ class Program(Protocol):
     def sites_may_suspend(self, fn_type: str) -> bool:
         """Whether an indirect call with this signature can suspend."""
 
+    def sites_may_end(self, fn_type: str) -> bool:
+        """Whether an indirect call with this signature may end the process."""
+
     def kernel_exports(self) -> dict[str, KernelFunction]:
         """Functions available to the rt op."""
 

@@ -81,7 +81,7 @@ def call_pointer(lw: Lowerer, op: Op, callee: Value, operands: list[Value], sign
         call_suspending(lw, op, None, (ptr, *args), site)
     else:
         set_results(lw, op, lw.emit("icall", results, (ptr, *args), site))
-    if target and lw.kind != "region" and lw.program.may_end(target):
+    if lw.kind != "region" and (lw.program.sites_may_end(signature) or (target and lw.program.may_end(target))):
         end_activation(lw)
 
 
