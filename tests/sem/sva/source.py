@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.sem.sva.reference import BOTTOM, INF, TOP, Term, ends
+from tests.sem.sva.reference import BOTTOM, INF, TOP, Term, ends, holds
 
 EXTENSION = 16
 """Letters that stand for every continuation of a trace: more than the bounds in a generated property add up to."""
@@ -66,6 +66,10 @@ def satisfied(p: Term, i: int, trace: tuple[int, ...]) -> bool:
             return any(at(q, e - 1) for e in ends(s, i, trace) if e > i)
         case ("#=#", s, q):
             return any(at(q, e) for e in ends(s, i, trace) if e > i)
+        case ("accept_on" | "sync_accept_on" | "disable_iff", c, q):
+            return at(q, i) or any(holds(c, trace[k]) and satisfied(q, i, trace[:k] + (TOP,) * (n - k)) for k in range(i, n))
+        case ("reject_on" | "sync_reject_on", c, q):
+            return at(("not", ("accept_on", c, ("not", q))), i)
         case ("if", c, q, r):
             return at(("and", ("|->", ("bool", c), q), ("|->", ("bool", ("bnot", c)), r)), i)
         case ("nexttime" | "s_nexttime", k, q):
@@ -119,10 +123,10 @@ class Writer:
     def unary(self, op: str, v: str, attrs: str = "", type_: str = "!ltl.sequence") -> str:
         return self.emit(f"ltl.{op} {v}{attrs} : {self.types[v]}", type_)
 
-    def several(self, op: str, *vs: str, type_: str = "") -> str:
+    def several(self, op: str, *vs: str, type_: str = "", attrs: str = "") -> str:
         types = [self.types[v] for v in vs]
         got = type_ or ("!ltl.property" if "!ltl.property" in types else "!ltl.sequence")
-        return self.emit(f"ltl.{op} {', '.join(vs)} : {', '.join(types)}", got)
+        return self.emit(f"ltl.{op} {', '.join(vs)}{attrs} : {', '.join(types)}", got)
 
     def condition(self, c: Term) -> str:
         match c:
@@ -213,6 +217,17 @@ class Writer:
                 return self.negation(self.several("implication", self.sequence(s), not_q, type_="!ltl.property"))
             case ("#=#", s, q):
                 return self.negation(self.after(self.sequence(s), self.negation(self.property(q)), True))
+            case ("disable_iff", c, q):
+                return self.several("or", self.condition(c), self.property(q), attrs=" {sva.disable_iff}")
+            case ("accept_on" | "reject_on" | "sync_accept_on" | "sync_reject_on", c, q):
+                v = self.condition(c)
+                attrs = f' {{sva.abort_on.action = "{"accept" if "accept" in p[0] else "reject"}"}}'
+                if p[0].startswith("sync"):
+                    v = self.emit(f"ltl.clock {v}, posedge %clk {{sva.explicit_clocking}} : i1", "!ltl.sequence")
+                    attrs = attrs.replace("}", ", sva.abort_on.sync}")
+                if "accept" in p[0]:
+                    return self.several("or", v, self.property(q), attrs=attrs)
+                return self.several("and", self.negation(v), self.property(q), attrs=attrs)
             case ("if", c, q, r):
                 v = self.condition(c)
                 yes = self.several("and", v, self.property(q))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable
+from itertools import product
+
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -9,9 +14,9 @@ from tests.sem.sva.reference import INF, Term
 from tests.sem.sva.source import Writer, matchable, weakly
 from wasmjit.ir import Op, Value, parse_text
 from wasmjit.sem.sva.automaton import FAIL, FIRST
-from wasmjit.sem.sva.translate import Clock, Leaf, Property, Translator
+from wasmjit.sem.sva.translate import Clock, Leaf, Property, Translator, structure
 
-LEAVES = 3
+LEAVES = 2
 conditions = st.recursive(
     st.tuples(st.just("leaf"), st.integers(0, LEAVES - 1)),
     lambda c: st.one_of(st.tuples(st.just("bnot"), c), st.tuples(st.just("band"), c, c)),
@@ -45,6 +50,7 @@ properties = st.recursive(
         st.tuples(st.sampled_from(["and", "or", "implies", "iff", "until", "s_until", "until_with", "s_until_with"]), p, p),
         st.tuples(st.sampled_from(["|->", "|=>", "#-#", "#=#"]), sequences, p),
         st.tuples(st.just("if"), conditions, p, p),
+        st.tuples(st.sampled_from(["accept_on", "reject_on", "sync_accept_on", "sync_reject_on", "disable_iff"]), conditions, p),
         st.tuples(st.sampled_from(["nexttime", "s_nexttime"]), st.integers(1, 2), p),
         st.tuples(st.just("always_from"), st.integers(1, 2), p),
         st.builds(
@@ -56,7 +62,7 @@ properties = st.recursive(
     ),
     max_leaves=3,
 )
-traces = st.lists(st.integers(0, (1 << LEAVES) - 1), min_size=1, max_size=6).map(tuple)
+traces = st.lists(st.integers(0, (1 << LEAVES) - 1), min_size=1, max_size=7).map(tuple)
 
 
 class Run:
@@ -92,8 +98,9 @@ class Run:
         out = []
         for now, values in enumerate(trace):
             letter = self.letter(self.prop.leaves, values)
-            later = []
-            for begun, state in [*attempts, (now, 0)]:
+            later: list[tuple[int, int]] = []
+            disabled = self.prop.disable is not None and evaluate(self.prop.disable, self.names, values)
+            for begun, state in [] if disabled else [*attempts, (now, 0)]:
                 code = automaton.transition(state, letter & automaton.support(state))
                 if code == FAIL:
                     out.append((begun, now))
@@ -132,7 +139,8 @@ def translated(p: Term) -> Run:
     module = parse_text(text).root.regions[0].blocks[0].ops[0]
     body = module.regions[0].blocks[0]
     op = next(o for o in body.ops if o.name == "verif.clocked_assert")
-    prop = Translator(op, Clock("clk", "posedge", body.args[0]), {}).run(op.operands[0])
+    memo: dict[object, object] = {}
+    prop = Translator(op, Clock(structure(body.args[0], memo), "posedge", body.args[0]), memo).run(op.operands[0])
     return Run(prop, {a: i - 1 for i, a in enumerate(body.args)})
 
 
@@ -146,8 +154,46 @@ def expected(p: Term, trace: tuple[int, ...]) -> list[tuple[int, int]]:
     return sorted(out, key=lambda x: (x[1], x[0]))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(properties, traces)
 def test_attempts_fail_at_the_tick_of_the_standard(p: Term, trace: tuple[int, ...]) -> None:
     assume(matchable(p))
     assert sorted(translated(p).failures(trace), key=lambda x: (x[1], x[0])) == expected(p, trace)
+
+
+X0, X1 = ("bool", ("leaf", 0)), ("bool", ("leaf", 1))
+NEXT = ("cat", X0, X1)
+
+
+def operators(p: Term, q: Term) -> list[Term]:
+    """Every operator of properties around the operands p and q."""
+    out: list[Term] = [(op, p) for op in ("not", "always", "s_eventually")]
+    out += [(op, p, q) for op in ("and", "or", "implies", "iff", "until", "s_until", "until_with", "s_until_with")]
+    out += [(op, s, p) for op in ("|->", "|=>", "#-#", "#=#") for s in (X0, NEXT)]
+    out += [(op, ("leaf", 1), p) for op in ("accept_on", "reject_on", "sync_accept_on", "sync_reject_on", "disable_iff")]
+    out += [(op, 1, p) for op in ("nexttime", "s_nexttime", "always_from")]
+    out += [(op, 1, 2, p) for op in ("always_range", "s_always_range", "eventually_range", "s_eventually_range")]
+    return [*out, ("if", ("leaf", 1), p, q)]
+
+
+ATOMS: list[Term] = [("seq", X0), ("seq", NEXT), ("strong", NEXT)]
+SIMPLE = [p for a in ATOMS for p in operators(a, ("seq", X1))]
+
+
+def checked(p: Term, cases: Iterable[tuple[int, ...]]) -> None:
+    for trace in cases:
+        got = sorted(translated(p).failures(trace), key=lambda x: (x[1], x[0]))
+        assert got == expected(p, trace), trace
+
+
+@pytest.mark.parametrize("p", SIMPLE, ids=str)
+def test_every_operator_on_every_short_trace(p: Term) -> None:
+    checked(p, product(range(1 << LEAVES), repeat=3))
+
+
+@pytest.mark.parametrize("outer", range(len(operators(X0, X1))))
+def test_every_operator_inside_of_every_other(outer: int) -> None:
+    rng = random.Random(outer)
+    for inner in SIMPLE:
+        p = operators(inner, ("seq", X1))[outer]
+        checked(p, [tuple(rng.randrange(1 << LEAVES) for _ in range(5)) for _ in range(3)])

@@ -322,6 +322,8 @@ class Translator:
     def property(self, v: Value, clock: Clock) -> Node:
         t = self.terms
         op = v.owner
+        if isinstance(op, Op) and (is_disable_iff(op) or abort_action(op)):
+            return self.combination(op, clock)  # also of a sequence, whose type the operation then has
         if self.is_sequence(v):
             return t.sequence(self.sequence(v, clock), strong=unbounded(v, set()))
         if not isinstance(op, Op):
@@ -373,8 +375,8 @@ class Translator:
         a = op.operands
         if is_disable_iff(op):
             return self.disabled(a[0], a[1], clock)
-        action = op.attrs.get("sva.abort_on.action")
-        if isinstance(action, str) and action in ("accept", "reject") and len(a) == 2:
+        action = abort_action(op)
+        if action:
             return self.abort(op, action == "accept", clock)
         checked = {self.strong_operand(x) for x in a} if op.name == "ltl.and" else set()
         parts: list[Node] = []
@@ -451,6 +453,12 @@ def next_tick_operand(v: Value) -> Value | None:
         return None
     d = op.operands[0].owner
     return d.operands[0] if isinstance(d, Op) and d.name == "ltl.delay" and bounds(d, "delay", "length") == (1, 1) else None
+
+
+def abort_action(op: Op) -> str:
+    """"accept" or "reject" if an operation is an abort operator, else ""."""
+    action = op.attrs.get("sva.abort_on.action")
+    return action if action in ("accept", "reject") and len(op.operands) == 2 else ""
 
 
 def is_disable_iff(op: Op) -> bool:
