@@ -170,7 +170,7 @@ def operators(p: Term, q: Term) -> list[Term]:
     out: list[Term] = [(op, p) for op in ("not", "always", "s_eventually")]
     out += [(op, p, q) for op in ("and", "or", "implies", "iff", "until", "s_until", "until_with", "s_until_with")]
     out += [(op, s, p) for op in ("|->", "|=>", "#-#", "#=#") for s in (X0, NEXT)]
-    out += [(op, ("leaf", 1), p) for op in ("accept_on", "reject_on", "sync_accept_on", "sync_reject_on", "disable_iff")]
+    out += [(op, ("bnot", ("leaf", 1)), p) for op in ("accept_on", "reject_on", "sync_accept_on", "sync_reject_on", "disable_iff")]
     out += [(op, 1, p) for op in ("nexttime", "s_nexttime", "always_from")]
     out += [(op, 1, 2, p) for op in ("always_range", "s_always_range", "eventually_range", "s_eventually_range")]
     return [*out, ("if", ("leaf", 1), p, q)]
