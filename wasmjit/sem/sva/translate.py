@@ -322,9 +322,7 @@ class Translator:
     def property(self, v: Value, clock: Clock) -> Node:
         t = self.terms
         op = v.owner
-        if isinstance(op, Op) and (is_disable_iff(op) or abort_action(op)):
-            return self.combination(op, clock)  # also of a sequence, whose type the operation then has
-        if self.is_sequence(v):
+        if self.is_sequence(v) and not aborts(v):
             return t.sequence(self.sequence(v, clock), strong=unbounded(v, set()))
         if not isinstance(op, Op):
             raise Unsupported(self.op, "a property from outside of the module")
@@ -336,10 +334,12 @@ class Translator:
                 return t.negate(self.property(a[0], clock))
             case "ltl.and" | "ltl.or":
                 return self.combination(op, clock)
+            case "ltl.delay":
+                return self.later(a[0], *bounds(op, "delay", "length"), clock)
             case "ltl.implication":
                 if not self.is_sequence(a[0]):
                     raise Unsupported(op, "the antecedent of an implication is not a sequence")
-                before = None if self.is_sequence(a[1]) else next_tick_operand(a[0])
+                before = None if self.is_sequence(a[1]) and not aborts(a[1]) else next_tick_operand(a[0])
                 if before is not None:
                     return t.implies(t.cat(self.sequence(before, clock), self.gated(t.true, clock)), self.property(a[1], clock))
                 return t.implies(self.sequence(a[0], clock), self.property(a[1], clock))
@@ -348,7 +348,8 @@ class Translator:
                 return t.until(self.unless_tick(p, clock), self.at_tick(q, clock))
             case "ltl.eventually":
                 strong = "ltl.weak" not in op.attrs
-                p = t.sequence(self.sequence(a[0], clock), strong) if self.is_sequence(a[0]) else self.property(a[0], clock)
+                plain = self.is_sequence(a[0]) and not aborts(a[0])
+                p = t.sequence(self.sequence(a[0], clock), strong) if plain else self.property(a[0], clock)
                 return t.eventually(self.at_tick(p, clock), strong)
             case "ltl.clock":
                 return self.property(a[0], self.clock_of(op))
@@ -365,6 +366,19 @@ class Translator:
     def unless_tick(self, p: Node, clock: Clock) -> Node:
         """p if `clock` ticks now."""
         return self.terms.implies(self.terms.bool(self.tick(clock)), p) if self.several else p
+
+    def later(self, v: Value, low: int, high: int, clock: Clock) -> Node:
+        """A property between `low` and `high` ticks from now (`nexttime [low]`, `eventually [low:high]`)."""
+        t = self.terms
+        p = self.property(v, clock)
+        tick = self.gated(t.true, clock)
+
+        def shifted(n: int, q: Node) -> Node:
+            return t.implies(t.cat(t.repeat(tick, n, n), tick), q) if n else q
+
+        if high == INF:
+            return shifted(low, t.eventually(self.at_tick(p, clock)))
+        return t.any_of([shifted(n, p) for n in range(low, high + 1)])
 
     def disabled(self, cond: Value, p: Value, clock: Clock) -> Node:
         """`disable iff (cond) p` inside of a property."""
@@ -396,7 +410,7 @@ class Translator:
         if not isinstance(op, Op) or op.name != "ltl.eventually" or "ltl.weak" in op.attrs:
             return None
         s = op.operands[0]
-        return s if self.is_sequence(s) and s.type != T.IntType(1) else None
+        return s if self.is_sequence(s) and s.type != T.IntType(1) and not aborts(s) else None
 
     def abort(self, op: Op, accept: bool, clock: Clock) -> Node:
         t = self.terms
@@ -459,6 +473,14 @@ def abort_action(op: Op) -> str:
     """"accept" or "reject" if an operation is an abort operator, else ""."""
     action = op.attrs.get("sva.abort_on.action")
     return action if action in ("accept", "reject") and len(op.operands) == 2 else ""
+
+
+def aborts(v: Value) -> bool:
+    """Whether a value of the type of a sequence is a property in truth: an abort operator or disable iff around a sequence has the type of that."""
+    op = v.owner
+    if not isinstance(op, Op) or v.type == T.IntType(1) or op.name not in ("ltl.or", "ltl.and", "ltl.delay", "ltl.clock"):
+        return False
+    return is_disable_iff(op) or bool(abort_action(op)) or any(aborts(o) for o in op.operands)
 
 
 def is_disable_iff(op: Op) -> bool:
