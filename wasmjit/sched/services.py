@@ -120,26 +120,34 @@ def _randomize(sim: Simulation, data: tuple[bytes, bytes]) -> Callable[..., tupl
     return lambda obj: (randomize_masked(rt, obj, *data),)
 
 
-_BASES = {"d": 10, "b": 2, "o": 8, "h": 16, "x": 16}
+def _plusargs_value(sim: Simulation, data: tuple[str, Any, bool]) -> Callable[..., tuple[Any, ...]]:
+    """`$value$plusargs` (IEEE 1800 §21.6) with the value as a result: an integer, four-state or not, a real, or a string (`text`)."""
+    from wasmjit.runtime.moore.plusargs import argument_number, find_prefix
+    from wasmjit.runtime.moore.scan import Number
+    from wasmjit.runtime.moore.strings import make, parse_real
 
-
-def _plusargs_value(sim: Simulation, data: tuple[str, Any]) -> Callable[..., tuple[Any, ...]]:
-    """`$value$plusargs` on an integer: format "NAME=%d" and the like; unreadable digits give 0 (IEEE 1800 §21.6)."""
-    text, lay = data
-    prefix, _, form = text.partition("%")
-    base = _BASES.get(form.lstrip("0123456789").lower()[:1], 10)
-    mask = lay.leaves[0].mask
-    zeros = [0] * (len(lay.leaves) - 1)
+    form, lay, text = data
+    leaves = lay.leaves
+    nothing = tuple(0.0 if ty.kind == "f" else 0 for ty in leaves)
 
     def run() -> tuple[Any, ...]:
-        for a in sim.options.plusargs:
-            if a.startswith(prefix):
-                try:
-                    value = int(a[len(prefix) :].replace("_", ""), base)
-                except ValueError:
-                    value = 0
-                return (1, value & mask, *zeros)
-        return (0, 0, *zeros)
+        prefix, percent, code = form.encode().partition(b"%")
+        rest = find_prefix(sim.runtime, prefix)
+        if rest is None:
+            return (0, *nothing)
+        kind = code.lstrip(b"0123456789")[:1].lower() if percent else b"d"
+        if text:
+            return (1, *make(sim.runtime, rest))
+        if leaves[0].kind == "f":
+            return (1, parse_real(rest))
+        if kind in (b"e", b"f", b"g"):
+            number = Number(round(parse_real(rest)))
+        elif kind == b"s":
+            number = Number(int.from_bytes(rest, "big"))
+        else:
+            number = argument_number(rest, kind, form)
+        known = ~number.unknown if len(leaves) == 1 else -1
+        return (1, number.value & known & leaves[0].mask, *[number.unknown & ty.mask for ty in leaves[1:]])
 
     return run
 

@@ -67,14 +67,14 @@ def value_plusargs(rt: Runtime, fmt: int, fmt_len: int, dest: int, dest_size: in
 
         rt.store_bytes(dest, struct.pack("<f" if size == 4 else "<d", parse_real(rest)))
         return 1
+    store_number(rt, dest, size, argument_number(rest, kind, spec.decode("utf-8", "replace")))
+    return 1
+
+
+def argument_number(rest: bytes, kind: bytes, spec: str) -> Number:
+    """The number that an argument holds by a conversion: 0 when nothing is there; what is illegal reads as x (§21.6), of which a 2-state destination makes 0."""
     base = {b"d": 10, b"h": 16, b"x": 16, b"o": 8, b"b": 2}.get(kind)
     if base is None:
-        raise SimFault(f"$value$plusargs: unknown format {spec.decode('utf-8', 'replace')!r}")
+        raise SimFault(f"$value$plusargs: unknown format {spec!r}")
     number = scan_number(rest, base)
-    if number is None:
-        number = Number(0) if not rest else None
-    if number is None:
-        # an illegal value reads as x (§21.6); a 2-state destination gets 0
-        number = Number(0, -1)
-    store_number(rt, dest, size, number)
-    return 1
+    return number if number is not None else Number(0, 0 if not rest else -1)

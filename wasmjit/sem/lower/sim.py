@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from wasmjit.data import replace
 from wasmjit.ir import Op, Value
+from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.format import Concat, Dec, FormatSpec, Literal, Select, Str, spec_for_op
+from wasmjit.sem.lower.bounds import four_state
 from wasmjit.sem.lower.control import end_activation
 from wasmjit.sem.lower.core import Lowerer, Unsupported, lowers
 from wasmjit.sem.lower.disable import fork_number
@@ -144,7 +146,10 @@ def _plusargs_test(lw: Lowerer, op: Op) -> None:
 @lowers("sim.plusargs.value")
 def _plusargs_value(lw: Lowerer, op: Op) -> None:
     lay = lw.lay(op.results[1])
-    got = lw.emit("svc", (BOOL, *lay.leaves), (), lw.program.service("sim.plusargs.value", (str(op.attrs["formatString"]), lay)))
+    text = isinstance(op.results[1].type, T.DStringType)
+    if not text and (not lay.leaves or any(ty.kind == "a" for ty in lay.leaves) or (len(lay.leaves) > 1 and not four_state(op.results[1].type))):
+        raise Unsupported(op, f"'sim.plusargs.value' with a result of type {op.results[1].type}")
+    got = lw.emit("svc", (BOOL, *lay.leaves), (), lw.program.service("sim.plusargs.value", (str(op.attrs["formatString"]), lay, text)))
     lw.set(op.results[0], got[0])
     lw.set(op.results[1], got[1:])
 
