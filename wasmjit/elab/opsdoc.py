@@ -6,6 +6,7 @@ import sys
 
 from wasmjit.elab import bodies as _bodies  # noqa: F401  (registers every lowering)
 from wasmjit.elab.definition import CLOCKED_EFFECTS, IGNORED_OPS, PROCESS_OPS, REGISTER_OPS, STATEFUL_WIRES
+from wasmjit.elab.simprocesses import EVENT_OPS
 from wasmjit.ir import dialects as _dialects  # noqa: F401  (registers every operation)
 from wasmjit.ir.spec import ALIASES, SPECS
 from wasmjit.sem.lower.core import LOWER
@@ -28,6 +29,8 @@ def meaning(name: str) -> str:
         return "register, evaluated at its clock"
     if name in CLOCKED_EFFECTS:
         return "effect of a clock edge"
+    if name in EVENT_OPS:
+        return "executed as the operation of llhd that means the same"
     if name in STRUCTURE:
         return "structure, resolved by elaboration"
     if name in LOWER:

@@ -50,6 +50,22 @@ def _current_time(lw: Lowerer, op: Op) -> None:
     lw.set(op.results[0], (now(lw), lw.x("ldt", I32, zero, attr=DELTA_OFFSET), lw.x("ldt", I32, zero, attr=EPSILON_OFFSET)))
 
 
+UNITS = {"fs": 0, "ps": 3, "ns": 6, "us": 9, "ms": 12, "s": 15}
+
+
+@lowers("sim.time")
+def _sim_time(lw: Lowerer, op: Op) -> None:
+    """The time as an integer in a unit, ns if none is named; what is less than a unit is cut off."""
+    unit = str(op.attrs.get("unit", "ns"))
+    if unit not in UNITS:
+        raise Unsupported(op, f"a unit of time '{unit}'")
+    if isinstance(op.results[0].type, T.TimeType):
+        _current_time(lw, op)
+        return
+    scaled = lw.x("divu", I64, now(lw), lw.i64(10 ** UNITS[unit])) if unit != "fs" else now(lw)
+    lw.set(op.results[0], lw.resize(scaled, lw.leaf(op.results[0])))
+
+
 def now(lw: Lowerer) -> Val:
     return lw.x("ldt", I64, lw.i32(0), attr=NOW_OFFSET)
 
