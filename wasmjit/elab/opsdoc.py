@@ -29,6 +29,8 @@ def meaning(name: str) -> str:
         return "register, evaluated at its clock"
     if name in CLOCKED_EFFECTS:
         return "effect of a clock edge"
+    if name.startswith("ltl."):
+        return "part of an assertion (assertions.md)"
     if name in EVENT_OPS:
         return "executed as the operation of llhd that means the same"
     if name in STRUCTURE:
