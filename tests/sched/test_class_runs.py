@@ -6,6 +6,7 @@ import pytest
 from class_runs import run, simulate
 
 from wasmjit.sched import jit
+from wasmjit.sem.unsupported import Unsupported
 
 MODES = pytest.mark.parametrize("mode", ["interpret", "compile"])
 
@@ -156,6 +157,13 @@ hw.module @top() {
 def test_foreach_over_a_string_visits_its_indices(handle: str, how: str, start: int, answer: str) -> None:
     text = FOREACH.replace("HOW", how).replace("START", str(start)).replace("HANDLE", handle)
     assert run(text, mode="interpret").out == answer + "\n"
+
+
+def test_foreach_with_an_index_that_is_no_integer_is_refused() -> None:
+    text = FOREACH.replace("HOW", "first").replace("START", "0").replace("HANDLE", "%str")
+    text = text.replace("%key = llvm.alloca %one x i32", "%key = llvm.alloca %one x !llvm.struct<(i32, i32)>")
+    with pytest.raises(Unsupported, match="expected an integer"):
+        run(text)
 
 
 OBSERVER = """
