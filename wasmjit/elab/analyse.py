@@ -34,6 +34,7 @@ from wasmjit.elab.definition import (
 from wasmjit.elab.feedback import cut_feedback
 from wasmjit.elab.objects import Field, allocation, field_of, fixed, points_to_object, ties
 from wasmjit.elab.observers import loops_without_wait, polls, waits_for_change
+from wasmjit.elab.resets import rewrite_resets
 from wasmjit.elab.simprocesses import rewrite_event_ops
 from wasmjit.ir import Op, Value
 from wasmjit.ir import types as T
@@ -67,6 +68,7 @@ class Analyser:
         if self.body is None:
             return d
         rewrite_event_ops(self.body)
+        rewrite_resets(self.body)
         combinational_processes(self.body)
         args = iter(self.body.args)
         for direction, name, t in d.ports:

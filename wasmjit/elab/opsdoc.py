@@ -33,6 +33,8 @@ def meaning(name: str) -> str:
         return "part of an assertion (assertions.md)"
     if name in EVENT_OPS:
         return "executed as the operation of llhd that means the same"
+    if name == "verif.has_been_reset":
+        return "executed as a register"
     if name in STRUCTURE:
         return "structure, resolved by elaboration"
     if name in LOWER:
