@@ -1,6 +1,6 @@
 """Where the packages lie: `wasmjit` under its own name, the dashboard's server in api/ and its page in webui/static/.
 
-The installation also compiles what a run would otherwise compile at its start: the event kernel (`wasmjit/sched/kernelimage.py`), and in a checkout
+The installation also compiles what a run would otherwise compile at its start: the event kernel and the scanner of process bodies (`wasmjit/sched/kernelimage.py`), and in a checkout
 (`pip install -e`) the Python byte code, which pip does for other installations.
 """
 
@@ -24,7 +24,8 @@ class Build(build_py):
         try:
             from wasmjit.sched import kernelimage
 
-            kernelimage.FILE.write_bytes(kernelimage.pack(kernelimage.build()))
+            for kit in kernelimage.KITS:
+                kit.file.write_bytes(kernelimage.pack(kernelimage.build(kit)))
         finally:
             sys.path.remove(str(root))
         if self.editable_mode:

@@ -19,7 +19,7 @@ from wasmjit.ir.spec import ALIASES, SPECS, PlainFn
 from wasmjit.ir.types import Type
 
 if TYPE_CHECKING:
-    from wasmjit.ir.short import Short
+    from wasmjit.ir.short import RowScanner, Short
 
 # A statement as the printer writes it: at most one result, name with or without dialect; and if it is a plain line (`fastpath`), what it consists of.
 # Everything else takes the slow way.
@@ -68,7 +68,8 @@ class _TooManyErrors(Exception):
 class Parser(NameReader):
     """One text being read. It stays alive as long as bodies of it are unread, since they are parsed on first access."""
 
-    def __init__(self, source: Source, verify: Callable[[Region], list[Diagnostic]] | None = None) -> None:
+    def __init__(self, source: Source, verify: Callable[[Region], list[Diagnostic]] | None = None, rows: Callable[[], RowScanner] | None = None) -> None:
+        """rows: makes the scanner of short forms of bodies (`wasmjit.ir.short`); without it there are none."""
         from wasmjit.ir.assembly import ROW_COUNT
 
         super().__init__(source)
@@ -83,8 +84,8 @@ class Parser(NameReader):
         self.plains: dict[str, PlainFn] = {}
         self.signatures: dict[tuple[bool, str], tuple[int, tuple[str, ...], tuple[Type, ...], tuple[Type, ...], bool]] = {}
         """Signatures of functions by the rest of their line (`dialects.func.signature`)."""
-        self.int_tails: dict[str, Type] = {}
-        """Types by the rest of a line, `: i8` (short forms)."""
+        self.rows = rows
+        self._row_scanner: RowScanner | None = None
         self.has_locs = " loc(" in self.text
         self.labels: dict[str, Block] = {}
         self.label_uses: dict[str, int] = {}
@@ -239,7 +240,8 @@ class Parser(NameReader):
             self.pos = self.skim_braces()
             made = Region(lazy=lambda region: self._force(region, start, scope, args, implicit))
             if short:
-                made._make_short = lambda: self._short(made, start, scope.parent)
+                end = self.pos
+                made._make_short = lambda: self._short(made, start, end, scope.parent)
             return made
         region = Region()
         region._blocks = self._body(region, scope, args, implicit)
@@ -271,10 +273,17 @@ class Parser(NameReader):
                 if collecting:
                     gc.enable()
 
-    def _short(self, region: Region, start: int, outer: Scope | None) -> Short | None:
+    def _short(self, region: Region, start: int, end: int, outer: Scope | None) -> Short | None:
         from wasmjit.ir.short import short_form
 
-        return short_form(self, region.parent, start, outer)
+        return short_form(self, region.parent, start, end, outer)
+
+    def row_scanner(self) -> RowScanner:
+        """The scanner of this text, made at its first use."""
+        if self._row_scanner is None:
+            assert self.rows is not None
+            self._row_scanner = self.rows()
+        return self._row_scanner
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         """Runs a reading step; every problem ends up in `errors`."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wasmjit.ir import dialects
 from wasmjit.ir.core import Design, Op, Source
 from wasmjit.ir.diagnostics import Diagnostic, IRError
 from wasmjit.ir.parser import Parser
 from wasmjit.ir.verify import Verifier, top_level
+
+if TYPE_CHECKING:
+    from wasmjit.ir.short import RowScanner
 
 __all__ = ["decode", "parse_file", "parse_text", "read_bytes"]
 
@@ -69,20 +74,21 @@ def decode(data: bytes, name: str) -> str:
     return text
 
 
-def parse_file(path: str | Path, verify: bool = True) -> Design:
+def parse_file(path: str | Path, verify: bool = True, rows: Callable[[], RowScanner] | None = None) -> Design:
     """Reads a design from a file (`.mlir`, gzipped or not; "-" is standard input).
 
-    Bodies of modules and functions are read on first access of `Region.blocks`. With `verify` they are checked then. Raises IRError.
+    Bodies of modules and functions are read on first access of `Region.blocks`. With `verify` they are checked then. `rows` makes a scanner of short forms
+    of process bodies (`wasmjit.ir.short`; `wasmjit.sched.rowreader.row_scanner`), None: there are none. Raises IRError.
     """
     name = "<stdin>" if str(path) == "-" else str(path)
-    return parse_text(decode(read_bytes(path), name), name, verify)
+    return parse_text(decode(read_bytes(path), name), name, verify, rows)
 
 
-def parse_text(text: str, name: str = "<text>", verify: bool = True) -> Design:
-    """Reads a design from a text. Raises IRError."""
+def parse_text(text: str, name: str = "<text>", verify: bool = True, rows: Callable[[], RowScanner] | None = None) -> Design:
+    """Reads a design from a text. `rows`: as for `parse_file`. Raises IRError."""
     source = Source(name, text)
     verifier = Verifier() if verify else None
-    parser = Parser(source, verifier.region if verifier is not None else None)
+    parser = Parser(source, verifier.region if verifier is not None else None, rows)
     root = parser.top()
     problems = top_level(root, verifier) if verifier is not None else []
     if problems:

@@ -12,6 +12,7 @@ from wasmjit.report.telemetry import TIERS
 from wasmjit.runtime.engine import with_stack
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.outcome import OutputError, TooLarge
+from wasmjit.sched.rowreader import row_scanner
 from wasmjit.sched.runtime_impl import write_fd
 from wasmjit.sched.simulation import Simulation
 from wasmjit.sched.watch import Watch
@@ -34,10 +35,10 @@ def read_design(files: list[str], frontend_args: list[str]) -> Design:
     """The design of one MLIR file, or of SystemVerilog files through circt-verilog. Raises InputError."""
     try:
         if any(f.endswith(SOURCES) for f in files):
-            return parse_text(frontend(files, frontend_args), files[0])
+            return parse_text(frontend(files, frontend_args), files[0], rows=row_scanner)
         if len(files) > 1:
             raise InputError(f"wasmjit: error: expected one MLIR file but got {len(files)}: {' '.join(files)}")
-        return parse_file(files[0])
+        return parse_file(files[0], rows=row_scanner)
     except IRError as e:
         raise InputError(str(e)) from None
     except OSError as e:

@@ -22,6 +22,7 @@ from wasmjit.runtime.moore.declarations import ALLOCATING, COMPILED, PAIRS
 from wasmjit.runtime.moore.prng import root_seed
 from wasmjit.runtime.raw import WasmTrap
 from wasmjit.runtime.services import SimFault as ServiceFault
+from wasmjit.sched import kernelimage
 from wasmjit.sched import control as cb
 from wasmjit.sched import descriptors, overflow
 from wasmjit.sched.code import Code
@@ -41,7 +42,7 @@ from wasmjit.sched.services import Services
 from wasmjit.sched.tables import KernelTables
 from wasmjit.sched.tracing import Tracing, drain
 from wasmjit.sched.view import KernelView
-from wasmjit.sched.wasmkernel import WasmKernel, kernel_module
+from wasmjit.sched.wasmkernel import WasmKernel
 from wasmjit.sem.dense import dense_elements
 from wasmjit.sem.lower.core import FUNCTIONS, Unsupported
 from wasmjit.sem.lower.library import KernelFunction
@@ -85,7 +86,7 @@ class Simulation:
         self.names: Names | None = None
         self.cache: Cache | None = open_cache()
         self.engine = Engine("speed", wasm_stack=8 << 20)
-        self.kernel_code = kernel_module(self.engine, self.cache)
+        self.kernel_code = kernelimage.load(self.engine, self.cache, kernelimage.KERNEL)
         exports = self.kernel_code[1].exports
         self.kernel_signatures = image_signatures(exports)
         self.program = ProgramImpl(

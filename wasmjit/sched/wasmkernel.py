@@ -13,10 +13,9 @@ from typing import Any
 
 from wasmjit.codegen.kernelc import KernelImage, load_kernel
 from wasmjit.runtime.cache import Cache
-from wasmjit.runtime.engine import Engine, Instance, Module, Store, compile_module, deserialize_module
+from wasmjit.runtime.engine import Engine, Instance, Module, Store
 from wasmjit.runtime.memory import Global, LinearMemory, Table
-from wasmjit.runtime.raw import WasmError, host_func
-from wasmjit.sched import kernelimage
+from wasmjit.runtime.raw import host_func
 from wasmjit.sched.library.faults import lib_fault
 
 
@@ -35,7 +34,7 @@ class WasmKernel:
         extra: tuple[ModuleType, ...] = (),
         loaded: tuple[Module, KernelImage] | None = None,
     ) -> None:
-        """extra: further restricted-Python modules compiled into the same wasm module (test bodies). `loaded`: the result of `kernel_module` instead."""
+        """extra: further restricted-Python modules compiled into the same wasm module (test bodies). `loaded`: the result of `kernelimage.load` instead."""
         if loaded is None:
             from wasmjit.sched.kernel import MODULES
             from wasmjit.sched.library import LIBRARY
@@ -50,17 +49,3 @@ class WasmKernel:
         self.table = table
         self.instance = Instance(store, module, imports)
         self.call: dict[str, Callable[..., Any]] = {name: self.instance.call(name) for name in self.image.exports}
-
-
-def kernel_module(engine: Engine, cache: Cache | None) -> tuple[Module, KernelImage]:
-    """The kernel with the runtime library of wide numbers, compiled for an engine. The cache keeps the native code whatever the cache policy: it is no design's."""
-    kept = kernelimage.load_image(engine.key, cache)
-    if kept.native:
-        try:
-            return deserialize_module(engine, kept.native), kept.image
-        except WasmError:
-            pass  # native code of another CPU: compiled again below
-    module = compile_module(engine, kept.image.wasm)
-    if cache is not None:
-        cache.put(kernelimage.cache_key(engine.key), kernelimage.pack(kept, module.serialize()))
-    return module, kept.image

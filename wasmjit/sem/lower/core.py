@@ -177,7 +177,7 @@ class Lowerer:
 
                 return render(self, v)
             if isinstance(v.owner, RowOp):
-                row = self.rows[v.owner.row[1]]
+                row = self.rows[v.owner.number]
                 if row is None:
                     raise Unsupported(self.op, f"value %{v.name} is used before it is computed")
                 return (row,)

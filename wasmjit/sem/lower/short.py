@@ -7,17 +7,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasmjit.ir.short import RowPlace, Short
-from wasmjit.ir.types import Type
-from wasmjit.sem.layout import layout
+from wasmjit.ir.short import CODES, COMPARE, CONSTANT, SELECT, RowPlace, Short, constant
 from wasmjit.sem.lower import arith, comb
 from wasmjit.sem.lower.core import Lowerer, order
-from wasmjit.sem.mir import BOOL, Ty, Val
+from wasmjit.sem.mir import BOOL, I, Ty, Val
 
 BINARY = {**comb.CODES, **arith.BINARY}
-COMPARISONS = frozenset({"comb.icmp", "arith.cmpi"})
-_TYPES: dict[Type, Ty] = {}
 _new = object.__new__
+
+
+def meanings() -> list[tuple[int, str, str | None]]:
+    """What to do with a row of each code: its form, the MIR operation, the predicate."""
+    out: list[tuple[int, str, str | None]] = []
+    for name, form, word in CODES:
+        if form == COMPARE:
+            assert word is not None
+            out.append((form, "icmp", comb.PREDICATES.get(word, word)))
+        else:
+            out.append((form, BINARY.get(name, ""), None))
+    return out
+
+
+MEANINGS = meanings()
+_TYPES: dict[int, Ty] = {}
 
 
 def lower_short(lw: Lowerer, short: Short) -> None:
@@ -27,7 +39,9 @@ def lower_short(lw: Lowerer, short: Short) -> None:
     lw.enter_blocks(blocks, reachable)
     vals: list[Any] = [None] * short.count
     lw.rows = vals
-    one, src = lw.b.one, short.source
+    one, src, start, externals = lw.b.one, short.scope.src, short.scope.start, short.scope.externals
+    x: Val
+    y: Val
     for ir_block in reachable:
         if ir_block is not blocks[0]:
             lw.b.set_block(lw.blocks[ir_block])
@@ -35,30 +49,31 @@ def lower_short(lw: Lowerer, short: Short) -> None:
             if not isinstance(item, tuple):
                 lw.run_op(item)
                 continue
-            name, number, a, b, c, word, t, pos = item
-            x: Val
-            y: Val
-            if a is None:
-                ty = _TYPES.get(t)
-                if ty is None:
-                    ty = _TYPES[t] = layout(t).leaves[0]
-                vals[number] = lw.b.const(ty, word)
-                continue
-            x = vals[a] if a.__class__ is int else lw.one(a)
-            if b is None:
-                vals[number] = x
-                continue
-            y = vals[b] if b.__class__ is int else lw.one(b)
-            place = _new(RowPlace)
-            place.src = src
-            place.pos = pos
-            code = BINARY.get(name)
-            if code is not None:
-                x = one(code, x.ty, (x, y), None, place)
-                if c is not None:
-                    x = one(code, x.ty, (x, vals[c] if c.__class__ is int else lw.one(c)), None, place)
-                vals[number] = x
-            elif name in COMPARISONS:
-                vals[number] = one("icmp", BOOL, (x, y), comb.PREDICATES.get(word, word), place)
-            else:
-                vals[number] = one("mux", y.ty, (x, y, vals[c] if c.__class__ is int else lw.one(c)), None, place)
+            number, end = item
+            for code, width, pos, a, b, c, _, _ in short.rows(number, end):
+                if code:
+                    form, mir_code, attr = MEANINGS[code]
+                    if form == CONSTANT:
+                        ty = _TYPES.get(width)
+                        if ty is None:
+                            ty = _TYPES[width] = I(width)
+                        vals[number] = lw.b.const(ty, constant(width, b, c))
+                    else:
+                        x = vals[a] if a >= 0 else lw.one(externals[-2 - a])
+                        if b == -1:
+                            vals[number] = x
+                        else:
+                            y = vals[b] if b >= 0 else lw.one(externals[-2 - b])
+                            place = _new(RowPlace)
+                            place.src = src
+                            place.pos = start + pos
+                            if form == COMPARE:
+                                vals[number] = one("icmp", BOOL, (x, y), attr, place)
+                            elif form == SELECT:
+                                vals[number] = one("mux", y.ty, (x, y, vals[c] if c >= 0 else lw.one(externals[-2 - c])), None, place)
+                            else:
+                                x = one(mir_code, x.ty, (x, y), None, place)
+                                if c != -1:
+                                    x = one(mir_code, x.ty, (x, vals[c] if c >= 0 else lw.one(externals[-2 - c])), None, place)
+                                vals[number] = x
+                number += 1
