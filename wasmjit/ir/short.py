@@ -23,7 +23,7 @@ from wasmjit.ir.dominance import Dominance
 from wasmjit.ir.names import Scope
 from wasmjit.ir.parser import PLAIN_LINE, Parser
 from wasmjit.ir.scanner import ParseError
-from wasmjit.ir.types import I1, IntType, Type
+from wasmjit.ir.types import IntType
 
 if TYPE_CHECKING:
     from wasmjit.ir.core import Loc
@@ -46,7 +46,7 @@ OPERATIONS: dict[str, tuple[int, int, dict[str | None, str | None]]] = {
 CODES: list[tuple[str, int, str | None]] = [("", SAME, None), *((n, form, meant) for n, (form, _, words) in OPERATIONS.items() for meant in words.values())]
 """What a row's code means: operation, form, word. 0: a row that nothing uses."""
 ROW = Struct("<8i")
-"""A row as bytes: code, width of the type (of the result, except for comparisons: theirs is a bit), place of the line, three operands, two words of the scanner.
+"""A row as bytes: code, width of the result, place of the line, three operands, two words of the scanner.
 An operand is the number of another row, -1 if it is not there, or -2 - k for external k. A constant has its value, 64 bits, in place of the second and third operand."""
 MAX_BODY = 32 << 20
 """Bytes of a body that is read in short form."""
@@ -108,13 +108,13 @@ class RowOp(Op):
         self.number = number
         self.row = row
         self.scope = scope
-        self.name, form, _ = CODES[row[0]]
+        self.name = CODES[row[0]][0]
         self.regions = self.successors = ()
         self._pos = scope.start + row[2]
         self._src = scope.src
         self._sloc = None
         self.parent = block
-        self.results = [Value(I1 if form == COMPARE else IntType(row[1]), self, 0, scope.name(self._pos)[1:])]
+        self.results = [Value(IntType(row[1]), self, 0, scope.name(self._pos)[1:])]
 
     @property
     def operands(self) -> list[Value]:  # type: ignore[override]
@@ -151,7 +151,7 @@ class RowPlace:
 class ShortScope(Scope):
     """SSA names of a body in short form: a row's value is made when its name is looked up."""
 
-    __slots__ = ("blocks", "externals", "rows", "scanner", "src", "start", "values")
+    __slots__ = ("blocks", "externals", "made", "rows", "scanner", "src", "start")
 
     def __init__(self, parent: Scope | None, src: Source, start: int, scanner: RowScanner) -> None:
         super().__init__(parent)
@@ -161,7 +161,7 @@ class ShortScope(Scope):
         self.scanner: RowScanner | None = scanner
         """While the body is being read."""
         self.rows = b""
-        self.values: dict[int, Value] = {}
+        self.made: dict[int, Value] = {}
         """Values of rows that somebody asked for, by number."""
         self.externals: list[Value] = []
         self.blocks: list[tuple[int, Block]] = []
@@ -181,11 +181,11 @@ class ShortScope(Scope):
         """The value of an operand."""
         if x < 0:
             return self.externals[-2 - x]
-        value = self.values.get(x)
+        value = self.made.get(x)
         if value is None:
             row = self.scanner.row(x) if self.scanner is not None else self.rows[x * ROW.size : (x + 1) * ROW.size]
             op = RowOp(x, ROW.unpack(row), self.home(x), self)
-            value = self.values[x] = op.results[0]
+            value = self.made[x] = op.results[0]
         return value
 
     def outer(self, key: str) -> Value:
@@ -224,7 +224,7 @@ class Short:
         """Frees the rows: operations of the body, which stay as the origin of lowered code, refer to them in circles. Nobody asks for operands of a `RowOp` then."""
         self.statements.clear()
         self.scope.rows = b""
-        self.scope.values.clear()
+        self.scope.made.clear()
         self.scope.externals.clear()
 
 
@@ -284,7 +284,7 @@ class _Reader:
                 dominance = Dominance(self.region)
                 if not all(dominance.dominates(a, b) for a, b in self.crossing):
                     return None
-            scope.rows = self.scanner.finish(list(scope.values))
+            scope.rows = self.scanner.finish(list(scope.made))
         finally:
             scope.scanner = None
         return Short(self.region, scope, self.statements, self.outside)

@@ -51,6 +51,8 @@ class OpSpec:
     extra: dict[str, Any] = field(default_factory=dict)
     single: dict[str, int] = field(default_factory=dict)
     """Places of operand groups of one operand with only such groups in front of them (filled by `operand_group`)."""
+    sized: dict[str, int] = field(default_factory=dict)
+    """Numbers of operand groups whose places follow from `operandSegmentSizes` (filled by `operand_group`)."""
     plain: Callable[[], PlainFn | None] | None = None
     """Makes the function for plain lines."""
 
@@ -92,6 +94,13 @@ def operand_group(op: Op, name: str) -> list[Value]:
     first = spec.single.get(name)
     if first is not None:
         return op.operands[first : first + 1]
+    if op.attrs:
+        sizes = op.attrs.get("operandSegmentSizes")
+        if sizes is not None and (want := spec.sized.get(name)) is not None:
+            start = sum(sizes[:want])
+            return op.operands[start : start + sizes[want]]
+    else:
+        sizes = None
     groups = spec.operands
     if name in spec.extra.get("absent", ()):
         return []
@@ -100,11 +109,10 @@ def operand_group(op: Op, name: str) -> list[Value]:
     if not any(g.kind for g in groups[: want + 1]):
         spec.single[name] = want
         return op.operands[want : want + 1]
-    if spec.segmented:
-        sizes = op.attrs.get("operandSegmentSizes")
-        if sizes is not None:
-            start = sum(sizes[:want])
-            return op.operands[start : start + sizes[want]]
+    if sizes is not None and spec.segmented:
+        spec.sized[name] = want
+        start = sum(sizes[:want])
+        return op.operands[start : start + sizes[want]]
     # Without sizes the groups that vary share what the single ones leave (mostly there is one; MLIR's SameVariadicOperandSize).
     vary = sum(1 for g in groups if g.kind)
     share = (n - (len(groups) - vary)) // vary if vary else 0

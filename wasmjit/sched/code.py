@@ -19,7 +19,7 @@ FIRST_SLOT = 1
 
 
 class Code:
-    """Slots in the function table. A slot starts with a host function that interprets the body."""
+    """Slots in the function table. What is not compiled when the run begins starts with a host function that interprets the body."""
 
     def __init__(self, sim: Simulation) -> None:
         self.sim = sim
@@ -36,6 +36,8 @@ class Code:
         self.on_install: Callable[[str], None] = lambda key: None
         self.enter: Callable[[str, Callable[..., Any]], Callable[..., Any]] = lambda key, run: run
         self.on_new: Callable[[str], None] | None = None
+        self.running = False
+        """Before the run slots are empty: most of a design that is compiled at its start never need an interpreter."""
 
     def slot(self, key: str) -> int:
         """Table index of a body; makes one on first use."""
@@ -47,10 +49,18 @@ class Code:
             table = self.sim.table
             if got >= len(table):
                 table.grow(max(1024, len(table)))
-            self.install_interpreter(key)
+            if self.running:
+                self.install_interpreter(key)
             if self.on_new is not None:
                 self.on_new(key)
         return got
+
+    def start(self) -> None:
+        """The run begins: every slot that has no compiled code gets its interpreter."""
+        self.running = True
+        for key, index in list(self.slots.items()):
+            if index not in self.compiled:
+                self.install_interpreter(key)
 
     def reserve(self, key: str) -> int:
         """A table slot for a plain function of compiled code."""

@@ -66,6 +66,7 @@ class RowReader:
         self._mark = instance.call("mark")
         self._begin = instance.call("begin")
         self._u8, self._u32 = self.memory.u8, self.memory.u32
+        self._size = self.memory.size()
         self._scratch = 0
         self._write_tables(instance)
 
@@ -91,9 +92,10 @@ class RowReader:
     def begin(self, text: str) -> None:
         size = len(text)
         room = TEXT + 26 * size + 0x20000
-        short = room - self.memory.size()
-        if short > 0 and self.memory.grow(-(-short // PAGE)) < 0:
-            raise MemoryError(f"a process body of {size} bytes")
+        if room > self._size:
+            if self.memory.grow(-(-(room - self._size) // PAGE)) < 0:
+                raise MemoryError(f"a process body of {size} bytes")
+            self._size = self.memory.size()
         end = TEXT + size
         self._u8[TEXT:end] = text.encode("ascii")
         self._u8[end : end + 64] = _PAD

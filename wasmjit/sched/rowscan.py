@@ -125,7 +125,7 @@ def operand_name(p: i32) -> i64:
         return p + 1
     found = characters(p + 1, NAME)
     q = u32(found)
-    if ld8(q) != HASH or q == p + 1:
+    if ld8(q) != HASH or q == p + 1 or ld8(CLASSES + ld8(q + 1)) & DIGIT == 0:
         return found
     h = u32(found >> 32)
     q = q + 1

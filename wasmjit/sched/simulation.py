@@ -22,9 +22,8 @@ from wasmjit.runtime.moore.declarations import ALLOCATING, COMPILED, PAIRS
 from wasmjit.runtime.moore.prng import root_seed
 from wasmjit.runtime.raw import WasmTrap
 from wasmjit.runtime.services import SimFault as ServiceFault
-from wasmjit.sched import kernelimage
 from wasmjit.sched import control as cb
-from wasmjit.sched import descriptors, overflow
+from wasmjit.sched import descriptors, kernelimage, overflow
 from wasmjit.sched.code import Code
 from wasmjit.sched.exports import image_signatures
 from wasmjit.sched.governor import Governor
@@ -246,6 +245,7 @@ class Simulation:
 
         if self.governor is not None:
             self.governor.start()
+        self.code.start()
         try:
             for name in self.program.constructors():
                 self.env.function(name)()

@@ -134,18 +134,15 @@ def liveness(body: Body) -> Liveness:
     defined: dict[int, set[int]] = {}
     crossing: set[int] = set()
     for b in body.blocks:
-        used: set[int] = set()
-        local: set[int] = set()
+        ops = b.ops
+        local = {v.id for v in b.params}
         for v in b.params:
             values[v.id] = v
-            local.add(v.id)
-        for op in b.ops:
-            for a in op.args:
-                if a.const is None and a.id not in local:
-                    used.add(a.id)
-            for d in op.dsts:
-                values[d.id] = d
-                local.add(d.id)
+        made = {d.id: d for op in ops for d in op.dsts}
+        values.update(made)
+        local.update(made)
+        # What a block uses of its own it has computed before.
+        used = {a.id for op in ops for a in op.args if a.const is None} - local
         last: set[int] = set()
         if b.term is not None:
             last.update([v.id for v in b.term.uses() if v.const is None])

@@ -173,24 +173,32 @@ class BodyBuilder:
                 if r is not None:
                     return r
             key = (code, ty, attr, args)
-        hit: Val | None = self._table.get(key)
-        if hit is None:
-            # `_emit` for an operation with one result that writes nothing: most operations are. Instances made without `__init__` cost a third.
-            assert block.term is None, f"{self.body.key}: {code} after the end of {block}"
+        return self.number(key, code, ty, args, attr, loc)
+
+    def number(self, key: tuple[Any, ...], code: str, ty: Ty, args: tuple[Val, ...], attr: Any, loc: Any) -> Val:
+        """The value that has been numbered under `key`, else that of a new operation with one result that writes nothing.
+
+        The key of an integer operation is (code, ty, attr, args). Whoever calls this instead of `one` knows that it cannot be folded or simplified: its operands are
+        different and no constants. Instances made without `__init__` cost a third.
+        """
+        v: Val | None = self._table.get(key)
+        if v is None:
+            block = self.block
+            assert block is not None and block.term is None, f"{self.body.key}: {code} after the end of {block}"
             n = self._next
             self._next = n + 1
-            hit = self._table[key] = _new(Val)
-            hit.id = n
-            hit.ty = ty
-            hit.const = None
+            v = self._table[key] = _new(Val)
+            v.id = n
+            v.ty = ty
+            v.const = None
             op = self._defs[n] = _new(Op)
             op.code = code
-            op.dsts = (hit,)
+            op.dsts = (v,)
             op.args = args
             op.attr = attr
             op.loc = loc
             block.ops.append(op)
-        return hit
+        return v
 
     def _emit(self, code: str, tys: tuple[Ty, ...], args: tuple[Val, ...], attr: Any, loc: Any) -> tuple[Val, ...]:
         block = self.block

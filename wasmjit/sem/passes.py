@@ -255,33 +255,31 @@ def _rematerialise(body: Body, next_id: int) -> int:
     """Context and frame addresses and net ids are computed anew in each block that uses them, so that they never take a frame slot."""
     if len(body.blocks) == 1:
         return next_id
-    defs: dict[int, tuple[Op, int]] = {}
-    for b in body.blocks:
-        for op in b.ops:
-            if op.code in _REMAT:
-                defs[op.dsts[0].id] = (op, b.id)
+    defs = {op.dsts[0].id: (op, b.id) for b in body.blocks for op in b.ops if op.code in _REMAT}
     if not defs:
         return next_id
     for b in body.blocks:
-        assert b.term is not None
-        here: dict[int, Val] = {}
+        term = b.term
+        assert term is not None
         bid = b.id
+        used = {a.id for op in b.ops for a in op.args if a.const is None}
+        used.update([v.id for v in term.uses() if v.const is None])
+        used.update([v.id for _, args in term.edges() for v in args if v.const is None])
+        here: dict[int, Val] = {}
         new: list[Op] = []
-        for args in ([op.args for op in b.ops], (b.term.uses(),), [a for _, a in b.term.edges()]):
-            for group in args:
-                for v in group:
-                    if v.id in defs and v.const is None and v.id not in here and defs[v.id][1] != bid:
-                        op = defs[v.id][0]
-                        here[v.id] = Val(next_id, v.ty)
-                        next_id += 1
-                        new.append(Op(op.code, (here[v.id],), (), op.attr, op.loc))
+        for i in sorted(used & defs.keys()):
+            op, home = defs[i]
+            if home != bid:
+                here[i] = Val(next_id, op.dsts[0].ty)
+                next_id += 1
+                new.append(Op(op.code, (here[i],), (), op.attr, op.loc))
         if here:
             for op in b.ops:
                 for a in op.args:
                     if a.id in here and a.const is None:
                         op.args = tuple([x if x.const is not None else here.get(x.id, x) for x in op.args])
                         break
-            map_term(b.term, here)
+            map_term(term, here)
             b.ops[:0] = new
     return next_id
 

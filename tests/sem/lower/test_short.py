@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.support.manybodies import design as many_bodies
 from wasmjit import ir
@@ -14,6 +16,7 @@ from wasmjit.ir.short import COMPARE, CONSTANT, OPERATIONS, RowOp, Short
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.rowreader import row_scanner
 from wasmjit.sched.simulation import Simulation
+from wasmjit.sem.lower.core import Unsupported
 from wasmjit.sem.lower.short import BINARY
 from wasmjit.sem.printer import format_body
 
@@ -196,3 +199,20 @@ def test_rows_are_operations_for_those_who_ask() -> None:
 
 def test_every_row_has_a_lowering() -> None:
     assert {name for name, (form, _, _) in OPERATIONS.items() if form not in (COMPARE, CONSTANT)} - BINARY.keys() == {"comb.mux"}
+
+
+def outcome(monkeypatch: pytest.MonkeyPatch, text: str, short: bool) -> dict[str, str] | str:
+    """What lowering gives, or the message of the error."""
+    try:
+        design = parse_text(text)
+        return rows(monkeypatch, design)[0] if short else whole(monkeypatch, design)
+    except (IRError, Unsupported) as e:
+        return str(e)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.integers(0, 2000), gone=st.integers(0, 3), new=st.sampled_from(["", "%", " ", "a", "1", ",", ":", "i9", "%q", "%c3", "^", "}", "// x\n", "\n", "#0", "bin "]))
+def test_a_body_with_a_change_anywhere_means_the_same_in_short_form(monkeypatch: pytest.MonkeyPatch, at: int, gone: int, new: str) -> None:
+    at %= len(MIXED)
+    text = module(MIXED[:at] + new + MIXED[at + gone :])
+    assert outcome(monkeypatch, text, True) == outcome(monkeypatch, text, False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasmjit.ir.short import CODES, COMPARE, CONSTANT, SELECT, RowPlace, Short, constant
+from wasmjit.ir.short import CODES, COMPARE, CONSTANT, SAME, RowPlace, Short, constant
 from wasmjit.sem.lower import arith, comb
 from wasmjit.sem.lower.core import Lowerer, order
 from wasmjit.sem.mir import BOOL, I, Ty, Val
@@ -39,7 +39,8 @@ def lower_short(lw: Lowerer, short: Short) -> None:
     lw.enter_blocks(blocks, reachable)
     vals: list[Any] = [None] * short.count
     lw.rows = vals
-    one, src, start, externals = lw.b.one, short.scope.src, short.scope.start, short.scope.externals
+    one, number, const = lw.b.one, lw.b.number, lw.b.const
+    src, start, externals = short.scope.src, short.scope.start, short.scope.externals
     x: Val
     y: Val
     for ir_block in reachable:
@@ -49,31 +50,36 @@ def lower_short(lw: Lowerer, short: Short) -> None:
             if not isinstance(item, tuple):
                 lw.run_op(item)
                 continue
-            number, end = item
-            for code, width, pos, a, b, c, _, _ in short.rows(number, end):
+            n, end = item
+            for code, width, pos, a, b, c, _, _ in short.rows(n, end):
                 if code:
                     form, mir_code, attr = MEANINGS[code]
                     if form == CONSTANT:
                         ty = _TYPES.get(width)
                         if ty is None:
                             ty = _TYPES[width] = I(width)
-                        vals[number] = lw.b.const(ty, constant(width, b, c))
+                        vals[n] = const(ty, constant(width, b, c))
                     else:
                         x = vals[a] if a >= 0 else lw.one(externals[-2 - a])
                         if b == -1:
-                            vals[number] = x
+                            vals[n] = x
                         else:
                             y = vals[b] if b >= 0 else lw.one(externals[-2 - b])
                             place = _new(RowPlace)
                             place.src = src
                             place.pos = start + pos
-                            if form == COMPARE:
-                                vals[number] = one("icmp", BOOL, (x, y), attr, place)
-                            elif form == SELECT:
-                                vals[number] = one("mux", y.ty, (x, y, vals[c] if c >= 0 else lw.one(externals[-2 - c])), None, place)
-                            else:
-                                x = one(mir_code, x.ty, (x, y), None, place)
+                            if form == SAME:
+                                args = (x, y)
+                                ty = x.ty
+                                if x is y or x.const is not None or y.const is not None:
+                                    x = one(mir_code, ty, args, None, place)
+                                else:
+                                    x = number((mir_code, ty, None, args), mir_code, ty, args, None, place)
                                 if c != -1:
-                                    x = one(mir_code, x.ty, (x, vals[c] if c >= 0 else lw.one(externals[-2 - c])), None, place)
-                                vals[number] = x
-                number += 1
+                                    x = one(mir_code, ty, (x, vals[c] if c >= 0 else lw.one(externals[-2 - c])), None, place)
+                                vals[n] = x
+                            elif form == COMPARE:
+                                vals[n] = one("icmp", BOOL, (x, y), attr, place)
+                            else:
+                                vals[n] = one("mux", y.ty, (x, y, vals[c] if c >= 0 else lw.one(externals[-2 - c])), None, place)
+                n += 1
