@@ -8,13 +8,46 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wasmjit.ir.short import CODES, COMPARE, CONSTANT, OPERATIONS, ROW
+from wasmjit.ir import short
+from wasmjit.ir.short import CODES, COMPARE, CONCAT, CONSTANT, EXTRACT, LOWEST, NARROW, OPERATIONS, ROW
 from wasmjit.sched import rowreader, rowscan
 from wasmjit.sched.rowreader import NONE, RowReader, row_scanner
 
 NAME = r"%([\w$.-]+(?:#\d+)?)"
 LINE = re.compile(rf"[ \t\r\n]*%([\w$.-]+) = ([\w.$]+)(?: ([a-z][\w.$]*,?))? {NAME}(?:, {NAME})?(?:, {NAME})? : i([1-9]\d{{0,3}})[ \t\r]*\n", re.ASCII)
 CONST = re.compile(r"[ \t\r\n]*%([\w$.-]+) = (?:hw|arith)\.constant (?:(-?\d{1,18}) : i([1-9]\d{0,3})|(true|false))[ \t\r]*\n", re.ASCII)
+
+
+TAIL = r"[ \t\r]*\n"
+HEAD = r"[ \t\r\n]*%[\w$.-]+ = "
+WIDTH = r"i([1-9]\d{0,3})"
+EXTRACTION = re.compile(rf"{HEAD}(comb\.extract) {NAME} from (0|[1-9]\d{{0,3}}) : \({WIDTH}\) -> {WIDTH}{TAIL}", re.ASCII)
+COPIES = re.compile(rf"{HEAD}(comb\.replicate) {NAME} : \({WIDTH}\) -> {WIDTH}{TAIL}", re.ASCII)
+CHANGE = re.compile(rf"{HEAD}(arith\.(?:ext[su]i|trunci)) {NAME} : {WIDTH} to {WIDTH}{TAIL}", re.ASCII)
+PARTS = re.compile(rf"{HEAD}(comb\.concat) ((?:{NAME}(?:, )?)+) : ((?:{WIDTH}(?:, )?)+){TAIL}", re.ASCII)
+
+
+def conversion(line: str) -> tuple[object, ...] | None:
+    """`reference` of the operations that change the width."""
+    m = EXTRACTION.fullmatch(line)
+    if m is not None:
+        low, width, out = int(m[3]), int(m[4]), int(m[5])
+        return (code_of(m[1]), out, (m[2],), low) if low + out <= width else None
+    m = COPIES.fullmatch(line) or CHANGE.fullmatch(line)
+    if m is not None:
+        width, out = int(m[3]), int(m[4])
+        good = out % width == 0 if m[1] == "comb.replicate" else out < width if m[1] == "arith.trunci" else out > width
+        return (code_of(m[1]), out, (m[2],), 0) if good else None
+    m = PARTS.fullmatch(line)
+    if m is not None:
+        operands, widths = m[2].split(", "), m[4].split(", ")
+        if len(operands) == len(widths) in (2, 3) and all(operands) and all(widths):
+            return (code_of(m[1]), sum(int(w[1:]) for w in widths), tuple(n[1:] for n in operands), 0)
+    return None
+
+
+def code_of(name: str) -> int:
+    return CODES.index((name, OPERATIONS[name][0], None))
 
 
 def reference(line: str) -> tuple[object, ...] | None:
@@ -28,8 +61,8 @@ def reference(line: str) -> tuple[object, ...] | None:
         name = line.split(" = ")[1].split()[0]
         return (CODES.index((name, CONSTANT, None)), width, value)
     m = LINE.fullmatch(line)
-    if m is None or m[2] not in OPERATIONS:
-        return None
+    if m is None or m[2] not in OPERATIONS or OPERATIONS[m[2]][0] >= EXTRACT:
+        return conversion(line)
     form, count, words = OPERATIONS[m[2]]
     names = [n for n in m.group(4, 5, 6) if n is not None]
     if form == CONSTANT or m[3] not in words or (count > 1 and len(names) != count):
@@ -47,8 +80,10 @@ def scanned(reader: RowReader, line: str) -> tuple[object, ...] | None:
     code, width, _, a, b, c, _, _ = ROW.unpack(reader.row(0))
     if CODES[code][1] == CONSTANT:
         return (code, width, c << 32 | b & 0xFFFFFFFF)
-    found = [reader.external(-2 - x) for x in (a, b, c) if x != -1]
-    return (code, width, tuple(line[at : at + size] for at, size, _ in found))
+    conversion = EXTRACT <= CODES[code][1] <= NARROW
+    found = [reader.external(-2 - x) for x in ((a, b) if conversion else (a, b, c)) if x != -1]
+    operands = tuple(line[at : at + size] for at, size, _ in found)
+    return (code, width, operands, c - LOWEST if conversion else 0) if conversion or CODES[code][1] == CONCAT else (code, width, operands)
 
 
 names = st.from_regex(r"\A%[\w$.-]{1,12}(?:#[0-9])?\Z".replace(r"\w", "A-Za-z0-9_"))
@@ -62,6 +97,13 @@ def lines(draw: st.DrawFn) -> str:
     operation = draw(operations)
     if operation.endswith(".constant"):
         rest = draw(st.sampled_from(["true", "false", "-1 : i8", "255 : i8", "256 : i8", "-129 : i8", "123456789012345678 : i64", "7 : i3", "-9 : i100", "0x1F : i8"]))
+    elif OPERATIONS[operation][0] >= EXTRACT:
+        one, other = draw(widths), draw(st.sampled_from(["1", "2", "8", "16", "64"]))
+        operands = ", ".join(draw(st.lists(names, min_size=1, max_size=4)))
+        types = ", ".join("i" + draw(widths) for _ in range(operands.count(",") + draw(st.sampled_from([1, 1, 1, 1, 0, 2]))))
+        middle = draw(st.sampled_from(["", f" from {draw(st.sampled_from(['0', '3', '00', '60', '12345', 'x']))}"]))
+        form = draw(st.sampled_from([f"(i{one}) -> i{other}", f"i{one} to i{other}", types, types]))
+        rest = f"{operands}{middle} : {form}"
     else:
         operands = ", ".join(draw(st.lists(names, min_size=0, max_size=4)))
         rest = f"{draw(words)}{operands} : i{draw(widths)}"
@@ -82,7 +124,8 @@ def test_a_line_is_a_row_when_the_expressions_say_so(line: str) -> None:
         assert len(set(want[2])) < len(want[2]) or line.split()[0][1:] in want[2]
     elif got is not None and want is not None and isinstance(want[2], tuple):
         assert got[:2] == want[:2]
-        assert [dict.fromkeys(want[2])] == [dict.fromkeys(got[2])]  # type: ignore[call-overload]
+        assert dict.fromkeys(want[2]) == dict.fromkeys(got[2])  # type: ignore[call-overload]
+        assert want[3:] == got[3:]
     else:
         assert got == want
 
@@ -96,7 +139,8 @@ def test_the_host_and_the_scanner_have_one_layout() -> None:
     assert {n: getattr(rowreader, n) << 2 for n in words} == {n: getattr(rowscan, n) for n in words}
     for n in ("KEYS", "TEXT", "NONE", "FAULT", "CLASSES", "BLANK", "NAME", "OPERATION", "LOWER", "DIGIT"):
         assert getattr(rowreader, n) == getattr(rowscan, n)
-    assert (rowscan.SAME, rowscan.COMPARE, rowscan.SELECT, rowscan.CONSTANT) == (0, 1, 2, 3)
+    forms = "SAME COMPARE SELECT CONSTANT EXTRACT REPLICATE WIDEN NARROW CONCAT".split()
+    assert [getattr(rowscan, n) for n in forms] == [getattr(short, n) for n in forms] == list(range(len(forms)))
 
 
 def test_names_are_told_apart_by_all_their_characters() -> None:

@@ -28,8 +28,9 @@ from wasmjit.ir.types import IntType
 if TYPE_CHECKING:
     from wasmjit.ir.core import Loc
 
-SAME, COMPARE, SELECT, CONSTANT = range(4)
-"""Forms of rows: operands and result of one type, `: T` at the end of the line; the result is a bit; the first operand is a bit; a constant."""
+SAME, COMPARE, SELECT, CONSTANT, EXTRACT, REPLICATE, WIDEN, NARROW, CONCAT = range(9)
+"""Forms of rows: operands and result of one type, `: T` at the end of the line; the result is a bit; the first operand is a bit; a constant; bits of the operand
+(`from N : (T) -> U`); copies of it (`: (T) -> U`); more or fewer bits (`: T to U`); two or three operands side by side (`: T, U`)."""
 _COMB = (None, "bin")
 _COMPARISONS = "eq ne slt sle sgt sge ult ule ugt uge".split()
 OPERATIONS: dict[str, tuple[int, int, dict[str | None, str | None]]] = {
@@ -39,6 +40,12 @@ OPERATIONS: dict[str, tuple[int, int, dict[str | None, str | None]]] = {
     "comb.icmp": (COMPARE, 2, {w: w for w in [*_COMPARISONS, "ceq", "cne", "weq", "wne"]}),
     "arith.cmpi": (COMPARE, 2, {w + ",": w for w in _COMPARISONS}),
     "comb.mux": (SELECT, 3, {w: w for w in _COMB}),
+    "comb.extract": (EXTRACT, 1, {None: None}),
+    "comb.replicate": (REPLICATE, 1, {None: None}),
+    "comb.concat": (CONCAT, 1, {None: None}),
+    "arith.extui": (WIDEN, 1, {None: None}),
+    "arith.extsi": (WIDEN, 1, {None: None}),
+    "arith.trunci": (NARROW, 1, {None: None}),
     "hw.constant": (CONSTANT, 0, {None: None}),
     "arith.constant": (CONSTANT, 0, {None: None}),
 }
@@ -47,7 +54,8 @@ CODES: list[tuple[str, int, str | None]] = [("", SAME, None), *((n, form, meant)
 """What a row's code means: operation, form, word. 0: a row that nothing uses."""
 ROW = Struct("<8i")
 """A row as bytes: code, width of the result, place of the line, three operands, two words of the scanner.
-An operand is the number of another row, -1 if it is not there, or -2 - k for external k. A constant has its value, 64 bits, in place of the second and third operand."""
+An operand is the number of another row, -1 if it is not there, or -2 - k for external k. A constant has its value, 64 bits, in place of the second and third operand. The third operand of conversions (`EXTRACT` to `NARROW`) is LOWEST + the lowest bit."""
+LOWEST = -1 << 31
 MAX_BODY = 32 << 20
 """Bytes of a body that is read in short form."""
 STRUCTURE = ("comb.", "hw.", "arith.", "cf.", "sim.proc.print", "sim.fmt.")
@@ -118,14 +126,17 @@ class RowOp(Op):
 
     @property
     def operands(self) -> list[Value]:  # type: ignore[override]
-        a, b, c = self.row[3:6]
-        return [self.scope.value(x) for x in ((a,) if a == -1 else (a, b, c)) if x != -1]
+        if CODES[self.row[0]][1] == CONSTANT:
+            return []
+        return [self.scope.value(x) for x in self.row[3 : 4 if EXTRACT <= CODES[self.row[0]][1] <= NARROW else 6] if x != -1]
 
     @property
     def attrs(self) -> dict[str, Any]:  # type: ignore[override]
         _, form, word = CODES[self.row[0]]
         if form == CONSTANT:
             return {"value": constant(self.row[1], self.row[4], self.row[5])}
+        if form == EXTRACT:
+            return {"lowBit": self.row[5] - LOWEST}
         return {} if word is None else {"twoState": True} if word == "bin" else {"predicate": word}
 
 

@@ -54,6 +54,12 @@ SAME = 0
 COMPARE = 1
 SELECT = 2
 CONSTANT = 3
+EXTRACT = 4
+"""The third operand is FAULT | lowest bit."""
+REPLICATE = 5
+WIDEN = 6
+NARROW = 7
+CONCAT = 8
 
 NONE = 0xFFFFFFFF
 """No operand. Rows count from 0, externals from NONE - 1 downwards."""
@@ -72,6 +78,19 @@ NEWLINE = 0x0A
 COMMA_PERCENT = 0x25202C
 EQUALS = 0x203D20
 COLON_I = 0x69203A
+FROM = 0x206D6F726620
+FROM_SIZE = 6
+OF_TYPE = 0x69203A20
+"""` : i`"""
+FUNCTION = 0x6928203A20
+"""` : (i`"""
+ARROW = 0x69203E2D2029
+"""`) -> i`"""
+TO = 0x69206F7420
+"""` to i`"""
+COMMA_I = 0x69202C
+MASK40 = 0xFFFFFFFFFF
+MASK48 = 0xFFFFFFFFFFFF
 MAX_DIGITS = 18
 
 
@@ -146,31 +165,43 @@ def blanks(p: i32) -> i32:
     return p
 
 
+def digits(p: i32) -> i64:
+    """Value << 32 | end of the number of up to 4 digits at p, without leading zeros; 0 if there is none."""
+    c = ld8(p)
+    q = p
+    value = 0
+    while ld8(CLASSES + c) & DIGIT:
+        value = value * 10 + c - ZERO
+        q = q + 1
+        if q > p + 4:
+            return 0
+        c = ld8(q)
+    if q == p or (ld8(p) == ZERO and q > p + 1):
+        return 0
+    return u64(value) << 32 | q
+
+
+def width_at(p: i32) -> i64:
+    """As `digits`, for a width: not 0."""
+    return 0 if ld8(p) == ZERO else digits(p)
+
+
+def line_end(p: i32) -> i32:
+    """The offset of the end of the line when only white space comes before it, else 0."""
+    c = ld8(p)
+    while c != NEWLINE and ld8(CLASSES + c) & BLANK:
+        p = p + 1
+        c = ld8(p)
+    return p if c == NEWLINE else 0
+
+
 def type_end(p: i32) -> i64:
     """Width << 32 | offset of the end of the line, for the rest of a line `: i8`; 0 if it is none."""
     if ld32(p) & 0xFFFFFF != COLON_I:
         return 0
-    p = p + 3
-    c = ld8(p)
-    if c == ZERO:
-        return 0
-    width = 0
-    n = 0
-    while ld8(CLASSES + c) & DIGIT:
-        width = width * 10 + c - ZERO
-        n = n + 1
-        if n > 4:
-            return 0
-        p = p + 1
-        c = ld8(p)
-    if n == 0:
-        return 0
-    while c != NEWLINE and ld8(CLASSES + c) & BLANK:
-        p = p + 1
-        c = ld8(p)
-    if c != NEWLINE:
-        return 0
-    return u64(width) << 32 | p
+    found = width_at(p + 3)
+    end = line_end(u32(found))
+    return 0 if found == 0 or end == 0 else (found >> 32) << 32 | end
 
 
 @inline
@@ -274,6 +305,116 @@ def constant(p: i32, r: i32) -> i32:
     return p
 
 
+def conversion(q: i32, r: i32, form: i32) -> i32:
+    """An operation on one operand that gives another width, from behind its name on, into the row at r: as `line`."""
+    if ld8(q) != SPACE:
+        return OTHER
+    a = q + 2
+    found = operand_name(q + 1)
+    end = u32(found)
+    h = u32(found >> 32)
+    if a == end:
+        return OTHER
+    q = end
+    low = 0
+    if form == EXTRACT:
+        if ld64(q) & MASK48 != FROM:
+            return OTHER
+        found = digits(q + FROM_SIZE)
+        if found == 0:
+            return OTHER
+        low = u32(found >> 32)
+        q = u32(found)
+    if form == WIDEN or form == NARROW:
+        if ld32(q) != OF_TYPE:
+            return OTHER
+        q = q + 4
+    else:
+        if ld64(q) & MASK40 != FUNCTION:
+            return OTHER
+        q = q + 5
+    found = width_at(q)
+    if found == 0:
+        return OTHER
+    width = u32(found >> 32)
+    q = u32(found)
+    if form == WIDEN or form == NARROW:
+        if ld64(q) & MASK40 != TO:
+            return OTHER
+        q = q + 5
+    else:
+        if ld64(q) & MASK48 != ARROW:
+            return OTHER
+        q = q + 6
+    found = width_at(q)
+    if found == 0:
+        return OTHER
+    q = line_end(u32(found))
+    if q == 0:
+        return OTHER
+    out = u32(found >> 32)
+    if (form == EXTRACT and low + out > width) or (form == REPLICATE and out % width) or (form == WIDEN and out <= width) or (form == NARROW and out >= width):
+        return OTHER
+    x = operand(a, end, h, width)
+    if x == FAULT:
+        return FAULT
+    st32(r + 4, out)
+    st32(r + 12, x)
+    st32(r + 16, NONE)
+    st32(r + 20, FAULT | low)
+    return q
+
+
+def concatenation(q: i32, r: i32) -> i32:
+    """Two or three operands of different widths, from behind the name of the operation on, into the row at r: as `line`."""
+    places = r + 12
+    n = 0
+    while n == 0 or ld32(q) & 0xFFFFFF == COMMA_PERCENT:
+        if n == 3 or ld8(q) != (SPACE if n == 0 else COMMA):
+            return OTHER
+        a = q + (2 if n == 0 else 3)
+        found = operand_name(a - 1)
+        q = u32(found)
+        if q == a:
+            return OTHER
+        st32(places + (n << 2), a)
+        n = n + 1
+    if n < 2 or ld32(q) != OF_TYPE:
+        return OTHER
+    q = q + 4
+    # The types, and what the line is worth, come before anything is noted.
+    types = q
+    for i in range(n):
+        found = width_at(q)
+        if found == 0:
+            return OTHER
+        q = u32(found)
+        if i + 1 < n:
+            if ld32(q) & 0xFFFFFF != COMMA_I:
+                return OTHER
+            q = q + 3
+    end = line_end(q)
+    if end == 0:
+        return OTHER
+    total = 0
+    q = types
+    for i in range(n):
+        found = width_at(q)
+        width = u32(found >> 32)
+        q = u32(found) + 3
+        a = ld32(places + (i << 2))
+        found = operand_name(a - 1)
+        x = operand(a, u32(found), u32(found >> 32), width)
+        if x == FAULT:
+            return FAULT
+        st32(places + (i << 2), x)
+        total = total + width
+    if n == 2:
+        st32(r + 20, NONE)
+    st32(r + 4, total)
+    return end
+
+
 def line(p: i32, number: i32) -> i32:
     """Makes row `number` of the line at p: the end of the line, OTHER if it is no row, FAULT if something is wrong with it."""
     if ld8(p) != PERCENT:
@@ -304,6 +445,10 @@ def line(p: i32, number: i32) -> i32:
         q = constant(q, r)
         if q == OTHER:
             return OTHER
+    elif form > CONSTANT:
+        q = concatenation(q, r) if form == CONCAT else conversion(q, r, form)
+        if q == OTHER or q == FAULT:
+            return q
     else:
         if ld8(q) == SPACE and ld8(CLASSES + ld8(q + 1)) & LOWER:
             found = characters(q + 1, OPERATION)

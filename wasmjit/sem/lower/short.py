@@ -7,24 +7,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasmjit.ir.short import CODES, COMPARE, CONSTANT, SAME, RowPlace, Short, constant
+from wasmjit.ir.short import CODES, COMPARE, CONSTANT, EXTRACT, LOWEST, NARROW, REPLICATE, SAME, RowPlace, Short, constant
 from wasmjit.sem.lower import arith, comb
 from wasmjit.sem.lower.core import Lowerer, order
 from wasmjit.sem.mir import BOOL, I, Ty, Val
 
 BINARY = {**comb.CODES, **arith.BINARY}
+OTHERS = {
+    "comb.icmp": "icmp", "arith.cmpi": "icmp", "comb.mux": "mux", "comb.extract": "extract", "comb.replicate": "repl", "comb.concat": "concat", "arith.extui": "zext",
+    "arith.extsi": "sext", "arith.trunci": "extract", "hw.constant": "", "arith.constant": "",
+}  # fmt: skip
 _new = object.__new__
 
 
 def meanings() -> list[tuple[int, str, str | None]]:
     """What to do with a row of each code: its form, the MIR operation, the predicate."""
-    out: list[tuple[int, str, str | None]] = []
-    for name, form, word in CODES:
-        if form == COMPARE:
-            assert word is not None
-            out.append((form, "icmp", comb.PREDICATES.get(word, word)))
-        else:
-            out.append((form, BINARY.get(name, ""), None))
+    out: list[tuple[int, str, str | None]] = [(SAME, "", None)]
+    for name, form, word in CODES[1:]:
+        attr = comb.PREDICATES.get(word, word) if form == COMPARE and word is not None else None
+        out.append((form, BINARY[name] if name in BINARY else OTHERS[name], attr))
     return out
 
 
@@ -62,6 +63,8 @@ def lower_short(lw: Lowerer, short: Short) -> None:
                     else:
                         x = vals[a] if a >= 0 else lw.one(externals[-2 - a])
                         if b == -1:
+                            if form >= EXTRACT:
+                                x = converted(lw, form, mir_code, width, x, c - LOWEST, RowPlace(src, start + pos))
                             vals[n] = x
                         else:
                             y = vals[b] if b >= 0 else lw.one(externals[-2 - b])
@@ -81,5 +84,13 @@ def lower_short(lw: Lowerer, short: Short) -> None:
                             elif form == COMPARE:
                                 vals[n] = one("icmp", BOOL, (x, y), attr, place)
                             else:
-                                vals[n] = one("mux", y.ty, (x, y, vals[c] if c >= 0 else lw.one(externals[-2 - c])), None, place)
+                                rest = () if c == -1 else (vals[c] if c >= 0 else lw.one(externals[-2 - c]),)
+                                vals[n] = one(mir_code, I(width), (x, y, *rest), None, place)
                 n += 1
+
+
+def converted(lw: Lowerer, form: int, code: str, width: int, x: Val, low: int, place: RowPlace) -> Val:
+    """A row with one operand: bits of it, copies, more or fewer bits."""
+    if form == REPLICATE and width == x.ty.size:
+        return x
+    return lw.b.one(code, I(width), (x,), low if form in (EXTRACT, NARROW) else None, place)
