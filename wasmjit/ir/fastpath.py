@@ -19,7 +19,7 @@ from wasmjit.ir.core import Op, Value, definition, statement
 from wasmjit.ir.scanner import to_int
 
 if TYPE_CHECKING:
-    from wasmjit.ir.assembly import _Row
+    from wasmjit.ir.rowformat import Row
     from wasmjit.ir.spec import FastFn, PlainFn
 
 _SSA = r"%[\w$.-]+(?:#\d+)?"
@@ -36,7 +36,7 @@ class _NotSimple(Exception):
 
 
 class _Builder:
-    def __init__(self, row: _Row) -> None:
+    def __init__(self, row: Row) -> None:
         self.row = row
         self.regex: list[str] = []
         self.groups: list[str] = []  # python variable per capture group
@@ -352,7 +352,7 @@ def _symbol(text: str) -> SymbolRef:
     return SymbolRef(text[2:-1] if text[1] == '"' else text[1:])
 
 
-def build(row: _Row) -> FastFn | None:
+def build(row: Row) -> FastFn | None:
     """The fast path of a row; None if its format is not a line that one regular expression takes."""
     builder = _Builder(row)
     try:
@@ -362,7 +362,7 @@ def build(row: _Row) -> FastFn | None:
     return _compiled(builder, code, match=re.compile(pattern, re.ASCII).match)  # type: ignore[no-any-return]
 
 
-def build_plain(row: _Row) -> PlainFn | None:
+def build_plain(row: Row) -> PlainFn | None:
     """The function for plain lines of a row; None if it has no such form."""
     builder = _Builder(row)
     try:
