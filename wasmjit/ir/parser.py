@@ -285,6 +285,10 @@ class Parser(NameReader):
             self._row_scanner = self.rows()
         return self._row_scanner
 
+    def drop_row_scanner(self) -> None:
+        """Gives its memory back; the next use makes another one."""
+        self._row_scanner = None
+
     def _guarded(self, work: Callable[[], Any]) -> Any:
         """Runs a reading step; every problem ends up in `errors`."""
         try:

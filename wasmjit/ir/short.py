@@ -58,6 +58,8 @@ An operand is the number of another row, -1 if it is not there, or -2 - k for ex
 LOWEST = -1 << 31
 MAX_BODY = 32 << 20
 """Bytes of a body that is read in short form."""
+LARGE_BODY = 1 << 20
+"""Bytes of a body from which on the scanner, whose memory grows with the body, is not kept for the next one."""
 STRUCTURE = ("comb.", "hw.", "arith.", "cf.", "sim.proc.print", "sim.fmt.")
 STRUCTURE_OPS = frozenset({"llhd.prb", "llhd.drv", "llhd.wait", "llhd.halt", "llhd.constant_time", "llhd.sig.extract", "llhd.sig.array_get", "llhd.sig.struct_extract"})
 """What else may be in a body with a short form: nothing that others look for among the operations of a body."""
@@ -267,6 +269,7 @@ class _Reader:
             raise _NotShort
         self.p = p
         self.start = start
+        self.size = len(body)
         self.scanner = p.row_scanner()
         self.region = Region([])
         self.region.parent = parent
@@ -298,6 +301,8 @@ class _Reader:
             scope.rows = self.scanner.finish(list(scope.made))
         finally:
             scope.scanner = None
+            if self.size > LARGE_BODY:
+                p.drop_row_scanner()
         return Short(self.region, scope, self.statements, self.outside)
 
     def block(self, block: Block) -> None:

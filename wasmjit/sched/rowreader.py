@@ -48,7 +48,7 @@ def character_classes() -> bytes:
 
 @cache
 def _module() -> Module:
-    return kernelimage.load(Engine(), open_cache(), kernelimage.ROWS)[0]
+    return kernelimage.load(Engine(reservation=MAX_MEMORY), open_cache(), kernelimage.ROWS)[0]
 
 
 class RowReader:

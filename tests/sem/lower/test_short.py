@@ -14,7 +14,7 @@ from wasmjit import ir
 from wasmjit.ir import Design, IRError, Op, Region
 from wasmjit.ir.short import OPERATIONS, RowOp, Short
 from wasmjit.sched.options import RunOptions
-from wasmjit.sched.rowreader import row_scanner
+from wasmjit.sched.rowreader import RowReader, row_scanner
 from wasmjit.sched.simulation import Simulation
 from wasmjit.sem.lower.core import Unsupported
 from wasmjit.sem.lower.short import BINARY, OTHERS
@@ -231,3 +231,20 @@ def test_a_body_with_a_change_anywhere_means_the_same_in_short_form(monkeypatch:
     at %= len(MIXED)
     text = module(MIXED[:at] + new + MIXED[at + gone :])
     assert outcome(monkeypatch, text, True) == outcome(monkeypatch, text, False)
+
+
+def test_the_scanner_of_a_large_body_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def scanner() -> RowReader:
+        made.append(row_scanner())
+        return made[-1]
+
+    text = module("    %x = comb.add %c3, %five : i8\n    llhd.drv %b, %x after %t : i8" + WAIT + "\n  }\n  llhd.process {\n    llhd.drv %b, %five after %t : i8" + WAIT)
+    for size, count in ((1 << 20, 1), (10, 2)):
+        made.clear()
+        monkeypatch.setattr("wasmjit.ir.short.LARGE_BODY", size)
+        design = ir.parse_text(text, rows=scanner)
+        processes = [op for op in design.symbols["top"].regions[0].blocks[0].ops if op.name == "llhd.process"]
+        assert [p.regions[0].short() is None for p in processes] == [False, False]
+        assert len(made) == count
