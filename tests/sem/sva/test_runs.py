@@ -223,6 +223,24 @@ def test_a_sequence_goes_from_one_clock_to_another() -> None:
     assert verdict("0000000") == [19]
 
 
+@pytest.mark.parametrize(
+    "consequent",
+    [
+        "%bk = ltl.clock %b, posedge %k : i1\n  %d = ltl.delay %bk, 1, 0 : !ltl.sequence\n  %p = ltl.implication %a, %d : i1, !ltl.sequence",
+        "%nb = comb.xor %b, %true : i1\n  %nn = ltl.not %nb : i1\n  %bk = ltl.clock %nn, posedge %k : !ltl.property\n"
+        "  %before = ltl.past %a, 1 : i1\n  %p = ltl.implication %before, %bk : !ltl.sequence, !ltl.property",
+    ],
+)
+def test_an_implication_goes_to_the_next_tick_of_another_clock(consequent: str) -> None:
+    def verdict(b: str) -> list[int]:
+        body = [stimulus("a", "1000000000"), stimulus("b", b, "2ns"), stimulus("k", "0001000100010001000100010001", "0ns", "2ns"), f"  {consequent}"]
+        return failures(run("\n".join([*body, "  verif.clocked_assert %p, posedge %clk : !ltl.property"]), 60 * NS)[1])
+
+    # a holds at the tick of clk at 15 ns; k rises at 11, 19, 27 ... ns; b changes at 7, 17, 27 ... ns
+    assert verdict("0100000") == []
+    assert verdict("0010000") == [19]
+
+
 def test_triggered_sees_ends_of_matches_that_began_at_any_tick() -> None:
     body = (
         stimulus("a", "0100110000")

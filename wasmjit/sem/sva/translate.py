@@ -240,6 +240,8 @@ class Translator:
         match op.name:
             case "ltl.delay":
                 low, high = bounds(op, "delay", "length")
+                if (low, high) == (1, 1) and self.changes_clock(a[0], clock):
+                    return t.cat(t.any, self.sequence(a[0], clock))
                 return self.delay(self.sequence(a[0], clock), low, high, clock)
             case "ltl.clocked_delay":
                 low, high = bounds(op, "delay", "length")
@@ -276,6 +278,11 @@ class Translator:
             case "builtin.unrealized_conversion_cast":
                 return self.sequence(a[0], clock)
         raise Unsupported(op, f"operation '{op.name}' is not supported in a sequence")
+
+    def changes_clock(self, v: Value, clock: Clock) -> bool:
+        """Whether a sequence or property is one of another clock: `##1` and `|=>` go to its nearest tick that is strictly later (§16.13.1, §16.13.2)."""
+        op = v.owner
+        return isinstance(op, Op) and op.name == "ltl.clock" and self.clock_of(op) != clock
 
     def delay(self, s: Node, low: int, high: int, clock: Clock) -> Node:
         t = self.terms
@@ -341,7 +348,8 @@ class Translator:
                     raise Unsupported(op, "the antecedent of an implication is not a sequence")
                 before = None if self.is_sequence(a[1]) and not aborts(a[1]) else next_tick_operand(a[0])
                 if before is not None:
-                    return t.implies(t.cat(self.sequence(before, clock), self.gated(t.true, clock)), self.property(a[1], clock))
+                    after = t.any if self.changes_clock(a[1], clock) else self.gated(t.true, clock)
+                    return t.implies(t.cat(self.sequence(before, clock), after), self.property(a[1], clock))
                 return t.implies(self.sequence(a[0], clock), self.property(a[1], clock))
             case "ltl.until":
                 p, q = self.property(a[0], clock), self.property(a[1], clock)
