@@ -240,8 +240,6 @@ class Translator:
         match op.name:
             case "ltl.delay":
                 low, high = bounds(op, "delay", "length")
-                if (low, high) == (1, 1) and self.changes_clock(a[0], clock):
-                    return t.cat(t.any, self.sequence(a[0], clock))
                 return self.delay(self.sequence(a[0], clock), low, high, clock)
             case "ltl.clocked_delay":
                 low, high = bounds(op, "delay", "length")
@@ -279,10 +277,20 @@ class Translator:
                 return self.sequence(a[0], clock)
         raise Unsupported(op, f"operation '{op.name}' is not supported in a sequence")
 
-    def changes_clock(self, v: Value, clock: Clock) -> bool:
-        """Whether a sequence or property is one of another clock: `##1` and `|=>` go to its nearest tick that is strictly later (§16.13.1, §16.13.2)."""
+    def crosses(self, before: Value, v: Value, clock: Clock) -> bool:
+        """Whether v has another clock than the end of the sequence before it: `|=>` then goes to the nearest tick of v's that is strictly later (§16.13.2)."""
         op = v.owner
-        return isinstance(op, Op) and op.name == "ltl.clock" and self.clock_of(op) != clock
+        begins = self.clock_of(op) if isinstance(op, Op) and op.name == "ltl.clock" else clock
+        return self.last_clock(before, clock) != begins
+
+    def last_clock(self, v: Value, clock: Clock) -> Clock:
+        """The clock at whose tick matches of a sequence end."""
+        op = v.owner
+        if not isinstance(op, Op) or not op.name.startswith("ltl.") or op.name in ("ltl.triggered", "ltl.matched") or not op.operands:
+            return clock
+        if op.name == "ltl.clock":
+            return self.last_clock(op.operands[0], self.clock_of(op))
+        return self.last_clock(op.operands[-1 if op.name == "ltl.concat" else 0], clock)
 
     def delay(self, s: Node, low: int, high: int, clock: Clock) -> Node:
         t = self.terms
@@ -346,10 +354,15 @@ class Translator:
             case "ltl.implication":
                 if not self.is_sequence(a[0]):
                     raise Unsupported(op, "the antecedent of an implication is not a sequence")
-                before = None if self.is_sequence(a[1]) and not aborts(a[1]) else next_tick_operand(a[0])
+                plain = self.is_sequence(a[1]) and not aborts(a[1])
+                before = None if plain else next_tick_operand(a[0])
                 if before is not None:
-                    after = t.any if self.changes_clock(a[1], clock) else self.gated(t.true, clock)
+                    after = t.any if self.crosses(before, a[1], clock) else self.gated(t.true, clock)
                     return t.implies(t.cat(self.sequence(before, clock), after), self.property(a[1], clock))
+                later = delayed_operand(a[1]) if plain else None
+                if later is not None and self.crosses(a[0], later, clock):
+                    q = t.sequence(t.cat(t.any, self.sequence(later, clock)), strong=unbounded(later, set()))
+                    return t.implies(self.sequence(a[0], clock), q)
                 return t.implies(self.sequence(a[0], clock), self.property(a[1], clock))
             case "ltl.until":
                 p, q = self.property(a[0], clock), self.property(a[1], clock)
@@ -473,7 +486,12 @@ def next_tick_operand(v: Value) -> Value | None:
         return op.operands[0]
     if op.name != "ltl.concat" or len(op.operands) != 2 or not is_true(op.operands[1]):
         return None
-    d = op.operands[0].owner
+    return delayed_operand(op.operands[0])
+
+
+def delayed_operand(v: Value) -> Value | None:
+    """s, if v is `delay(s, 1, 0)`."""
+    d = v.owner
     return d.operands[0] if isinstance(d, Op) and d.name == "ltl.delay" and bounds(d, "delay", "length") == (1, 1) else None
 
 
