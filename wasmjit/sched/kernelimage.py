@@ -13,13 +13,14 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wasmjit.codegen.kernelc import KernelImage, Signature, compile_kernel, source_files
 from wasmjit.data import dataclass
 from wasmjit.runtime.cache import Cache
-from wasmjit.runtime.engine import Engine, Module, compile_module, deserialize_module
-from wasmjit.runtime.raw import WasmError
+
+if TYPE_CHECKING:
+    from wasmjit.runtime.engine import Engine, Module
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -68,6 +69,9 @@ class Kept:
 
 def load(engine: Engine, cache: Cache | None, kit: Kit) -> tuple[Module, KernelImage]:
     """A module compiled for an engine. The cache keeps the native code whatever the cache policy: it is no design's."""
+    from wasmjit.runtime.engine import compile_module, deserialize_module  # only here: setup.py builds the files without wasmtime
+    from wasmjit.runtime.raw import WasmError
+
     kept = load_image(engine.key, cache, kit)
     if kept.native:
         try:
