@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wasmjit.ir import short
 from wasmjit.ir.short import CODES, COMPARE, CONCAT, CONSTANT, EXTRACT, LOWEST, NARROW, OPERATIONS, ROW
-from wasmjit.sched import rowreader, rowscan
+from wasmjit.sched import rowreader, rowtable
 from wasmjit.sched.rowreader import NONE, RowReader, row_scanner
 
 NAME = r"%([\w$.-]+(?:#\d+)?)"
@@ -134,13 +134,13 @@ READER = row_scanner()
 
 
 def test_the_host_and_the_scanner_have_one_layout() -> None:
-    words = {n for n in vars(rowscan) if n.startswith("C_") and hasattr(rowreader, n)}
+    words = {n for n in vars(rowtable) if n.startswith("C_") and hasattr(rowreader, n)}
     assert len(words) >= 9
-    assert {n: getattr(rowreader, n) << 2 for n in words} == {n: getattr(rowscan, n) for n in words}
+    assert {n: getattr(rowreader, n) << 2 for n in words} == {n: getattr(rowtable, n) for n in words}
     for n in ("KEYS", "TEXT", "NONE", "FAULT", "CLASSES", "BLANK", "NAME", "OPERATION", "LOWER", "DIGIT"):
-        assert getattr(rowreader, n) == getattr(rowscan, n)
+        assert getattr(rowreader, n) == getattr(rowtable, n)
     forms = "SAME COMPARE SELECT CONSTANT EXTRACT REPLICATE WIDEN NARROW CONCAT".split()
-    assert [getattr(rowscan, n) for n in forms] == [getattr(short, n) for n in forms] == list(range(len(forms)))
+    assert [getattr(rowtable, n) for n in forms] == [getattr(short, n) for n in forms] == list(range(len(forms)))
 
 
 def test_names_are_told_apart_by_all_their_characters() -> None:

@@ -46,9 +46,9 @@ def _kernel() -> tuple[list[ModuleType], list[ModuleType]]:
 
 
 def _rows() -> tuple[list[ModuleType], list[ModuleType]]:
-    from wasmjit.sched import rowscan
+    from wasmjit.sched import rowforms, rowscan, rowtable
 
-    return [rowscan], []
+    return [rowtable, rowforms, rowscan], []
 
 
 KERNEL = Kit("kernel", _kernel)

@@ -15,7 +15,7 @@ from wasmjit.runtime.engine import Engine, Instance, Module
 from wasmjit.runtime.memory import PAGE, Global, LinearMemory, Table
 from wasmjit.sched import kernelimage
 
-# The layout is `rowscan`'s. It is repeated here, and compared by a test, because that module is not imported at the start of a run.
+# The layout is `rowtable`'s. It is repeated here, and compared by a test, because that module is not imported at the start of a run.
 C_ROWS = 0x100 >> 2
 C_EXTERNALS = 0x110 >> 2
 C_USED = 0x114 >> 2
