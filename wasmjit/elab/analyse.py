@@ -79,6 +79,7 @@ class Analyser:
                 d.home[arg] = Slot(off)
                 d.names.setdefault(name, (Slot(off), t))
         self.scan()
+        self.drop_repeats()
         self.find_resolved()
         self.continuous_stores()
         self.collapse()
@@ -241,6 +242,22 @@ class Analyser:
 
     # -- nets with several drivers ---------------------------------------------------------------------------------------------------
 
+    def drop_repeats(self) -> None:
+        """Continuous drives that say again what another one says: the same value, with the same strengths, to the same signal. Resolved with itself a value stays what
+        it is (IEEE 1800 §28.11, §6.6), so one of them is enough. `circt-verilog` drives the wire behind a port of a non-ANSI header twice.
+        """
+        assert self.body is not None
+        said: set[tuple[Value, Value, str]] = set()
+        for op in self.body.ops:
+            if op.name != "llhd.drv" or op.group("enable") or not zero_time(op, op.group("time")[0]) or self.procedural(op):
+                continue
+            signal = op.group("signal")[0]
+            what = (signal, op.group("value")[0], repr(sorted((k, repr(v)) for k, v in op.attrs.items())))
+            if what in said:
+                self.collapsed.add(op)
+                self.ref_uses[signal].remove(op)
+            said.add(what)
+
     def find_resolved(self) -> None:
         """Drives whose values are resolved with those of other drivers rather than assigned: of nets with strengths or a wired type, of inout ports
         and what is connected to them, and of four-state signals with nothing but several continuous drives of the whole.
@@ -248,7 +265,7 @@ class Analyser:
         assert self.body is not None
         drives: dict[Value, list[Op]] = {}
         for op in self.body.ops:
-            if op.name == "llhd.drv" and "circt.force" not in op.attrs and "circt.release" not in op.attrs and zero_time(op, op.group("time")[0]):
+            if op.name == "llhd.drv" and op not in self.collapsed and "circt.force" not in op.attrs and "circt.release" not in op.attrs and zero_time(op, op.group("time")[0]):
                 drives.setdefault(root_of(op.group("signal")[0]), []).append(op)
         for root, ops in drives.items():
             continuous = [op for op in ops if not self.procedural(op)]
