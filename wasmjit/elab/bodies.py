@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wasmjit.elab.definition import REGISTER_OPS, Definition, Sink, is_constant, is_pure, short_form
 from wasmjit.elab.edges import edge_waits
+from wasmjit.elab.idle import mark_idle
 from wasmjit.elab.islands import form_islands
 from wasmjit.elab.region import Lowered, ProcessDef, RegionDef
 from wasmjit.elab.registers import commit_region, plan_commits, register_region
@@ -39,14 +40,14 @@ def lower_definition(d: Definition, program: Program, split: bool = False, islan
     places = unknown_places(d)
     for r in out.regions:
         r.body = two_state(r.body, *places) or r.body
+    assertions = [r for i, o in enumerate(d.plan.groups) for r in assertion_regions(d, program, o, i)]
+    for number, op in enumerate(d.processes, 1):
+        out.processes.append(lower_process(d, program, op, number))
+    others = [r.body for r in assertions] + [p.body for p in out.processes] + ([out.init] if out.init is not None else [])
+    mark_idle(d, out.regions, others, program.bodies)
     if islands and not split:
         out.regions = form_islands(d, out.regions)
-    for i, o in enumerate(d.plan.groups):
-        out.regions += assertion_regions(d, program, o, i)
-    number = 0
-    for op in d.processes:
-        number += 1
-        out.processes.append(lower_process(d, program, op, number))
+    out.regions += assertions
     return out
 
 

@@ -4,6 +4,9 @@
 when there was no edge. Such a wait is found by running the code behind it for every state of the clock at which the truth value is 0 (or 1): if it comes
 back to the same wait without any effect, and what it would remember is a constant or unchanged, the kernel need not wake the process for those changes. What is
 remembered is that constant whenever the process wakes, because the last change was one of those, or it would not wake.
+
+Where a single state of the clock makes the truth value 1 (or 0), any change to that state is a change of the truth value: the process then waits for the clock itself.
+That wakes it without going through the logic that computes the truth value; changes to other states that get through the filter bring it back to the wait, as above.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from wasmjit.elab.registers import FixedScope
 from wasmjit.elab.scope import ModuleScope
 from wasmjit.ir import Op as IROp
 from wasmjit.ir import Value
+from wasmjit.ir import types as T
 from wasmjit.sem import mir
 from wasmjit.sem.analysis import dominators, reverse_postorder
 from wasmjit.sem.builder import BodyBuilder
@@ -36,6 +40,7 @@ def edge_waits(d: Definition, program: Program, body: Body) -> Body:
     """The body with its edge waits marked (`Body.sens_edges`); the same object if it has none."""
     waits = [b.term for b in body.blocks if isinstance(b.term, Wait)]
     found: dict[int, tuple[int, dict[int, Known]]] = {}
+    sources: dict[int, tuple[NetRef, int]] = {}
     for w in waits:
         if w.sens is None or w.dyn or w.time is not None or len(body.sens_sets[w.sens]) != 1:
             continue
@@ -48,16 +53,24 @@ def edge_waits(d: Definition, program: Program, body: Body) -> Body:
             kept = returns(body, w, clock, 0 if level == HIGH else 1)
             if kept is not None:
                 found[w.sens] = (level, kept)
+                source = clock.waited_for(d, level)
+                if source is not None:
+                    sources[w.sens] = source
                 break
     if not found:
         return body
-    return rebuilt(body, found)
+    out = rebuilt(body, found)
+    for s, (net, level) in sources.items():
+        out.sens_sets[s] = (net,)
+        out.sens_edges[s] = level
+    return out
 
 
 class Clock:
     """A net of one bit that follows from one net: its value for each state of that net, and where both are loaded from."""
 
-    def __init__(self, value_of: dict[tuple[int, int], int], places: dict[tuple[int, int], int], own: int) -> None:
+    def __init__(self, source: NetRef, value_of: dict[tuple[int, int], int], places: dict[tuple[int, int], int], own: int) -> None:
+        self.source = source
         self.value_of = value_of
         self.places = places
         """(slot offset or -1, byte offset) → 0 for the value bit of the source, 1 for its unknown bit."""
@@ -89,7 +102,21 @@ class Clock:
             value_of[state] = int(v.const)
         base = ref.off if isinstance(ref, Own) else 0
         slot = -1 if isinstance(ref, Own) else ref.off
-        return Clock(value_of, {(slot, base + o): i for i, o in enumerate(offs)}, net.off)
+        return Clock(ref, value_of, {(slot, base + o): i for i, o in enumerate(offs)}, net.off)
+
+
+    def waited_for(self, d: Definition, level: int) -> tuple[NetRef, int] | None:
+        """(net, level of its bit 0) whose changes are those of the truth value to `level`, and at most some to the other one; None if there is no such net."""
+        states = [state for state, value in self.value_of.items() if value == (level == HIGH)]
+        if len(states) != 1 or (isinstance(self.source, Slot) and not carries_value(d, self.source)):
+            return None
+        return self.source, HIGH if states[0][0] else LOW
+
+
+def carries_value(d: Definition, slot: Slot) -> bool:
+    """Whether a port slot is that of a value: the net behind it is what the port shows, from its first bit on. A reference may be to a part of a net."""
+    ports = {name: t for direction, name, t in d.ports if direction != "out"}
+    return not any(off == slot.off and isinstance(ports.get(name), T.RefType) for name, off in d.inputs.items())
 
 
 def sole_source(d: Definition, value: Value, own: NetRef) -> tuple[NetRef, int, tuple[int, ...]] | None:
@@ -221,6 +248,6 @@ def rebuilt(body: Body, found: dict[int, tuple[int, dict[int, Known]]]) -> Body:
     for b in order:
         constants_here = {i: builder.const(types[i], k) for i, k in replaced.get(b.id, {}).items() if k is not None and not isinstance(k, Val)}
         copy_block(builder, b, blocks[b.id], values, lambda t: blocks[t.id], constants_here)
-    builder.body.sens_sets = body.sens_sets
+    builder.body.sens_sets = list(body.sens_sets)
     builder.body.sens_edges = {s: level for s, (level, _) in found.items()}
     return builder.finish()

@@ -77,7 +77,7 @@ def form_islands(d: Definition, regions: list[RegionDef]) -> list[RegionDef]:
 
 def joinable(r: RegionDef) -> bool:
     """Plain continuous logic: runs on changes of nets alone (not of memory behind pointers), and nobody asks for it by number."""
-    if r.sequential or r.commit or r.edge or r.group is not None or not r.inputs:
+    if r.sequential or r.commit or r.edge or r.group is not None or r.idle or not r.inputs:
         return False
     return not any(op.code == "rt" and str(op.attr).startswith("k_region") for b in r.body.blocks for op in b.ops)
 

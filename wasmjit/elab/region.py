@@ -14,7 +14,8 @@ class RegionDef:
     """A region body with the nets it reads and writes.
 
     sequential: runs after all logic of the slot has settled. edge: fan-out filter of its inputs (descriptors.FILTER_*). commit: runs only when a
-    register group asks for it (`k_commit`); commit_cell: context offset where that group finds the region's id.
+    register group asks for it (`k_commit`); commit_cell: context offset where that group finds the region's id. idle: only a waveform of everything shows what
+    it makes (`elab.idle`).
     """
 
     body: Body
@@ -32,6 +33,7 @@ class RegionDef:
     """Of an island: nets that a member makes for later ones."""
     members: int = 0
     """Of an island: a bit per member."""
+    idle: bool = False
 
 
 @dataclass(slots=True)

@@ -127,7 +127,10 @@ class Simulation:
             for s, nets in enumerate(p.sens):
                 for net in nets:
                     tables.fanout.proc(net, p.id - 1, s, p.body.sens_edges.get(s, 0))
+        everything = self.options.trace_all and bool(self.options.vcd or self.options.fst)
         for i, r in enumerate(elab.regions):
+            if r.region.idle and not everything:
+                continue
             for net in dict.fromkeys(r.inputs):
                 tables.fanout.region(net, i, r.region.edge, r.masks.get(net, 1), net in r.internal)
         n_nets = sum(len(inst.definition.nets) for inst in elab.instances)

@@ -62,6 +62,8 @@ class Program(Protocol):
 
     analyses: dict[str, dict[Op, Any]]
     """What was found out of functions and modules, by the name of the question."""
+    bodies: dict[str, mir.Body]
+    """Bodies lowered so far, by key."""
 
     def site(self, op: Op | None, message: str) -> int:
         """A fault site: location and message, by number."""
