@@ -8,6 +8,7 @@ from wasmjit.data import dataclass, field
 from wasmjit.elab.analyse import analyse
 from wasmjit.elab.bodies import lower_definition
 from wasmjit.elab.definition import CTX_HEADER, INSTANCES, Definition, instance_modules
+from wasmjit.elab.gangs import Gang, form_gangs
 from wasmjit.elab.levels import components, levels
 from wasmjit.elab.program import ProgramImpl
 from wasmjit.elab.region import Lowered, ProcessDef, RegionDef
@@ -97,6 +98,7 @@ class Elaborated:
         self.processes: list[Process] = []
         self.regions: list[RegionInstance] = []
         self.level_count = 1
+        self.gangs: list[Gang] = []
         self.loops: list[list[int]] = []
         self.warnings = program.warnings
 
@@ -280,6 +282,7 @@ class Elaborated:
         for r, n in zip(self.regions, level, strict=True):
             r.level = top if r.region.sequential else n
         self.level_count = top + 1
+        self.gangs = form_gangs(self.regions)
 
     # -- memory --------------------------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ class RegionDef:
     """A region body with the nets it reads and writes.
 
     sequential: runs after all logic of the slot has settled. edge: fan-out filter of its inputs (descriptors.FILTER_*). commit: runs only when a
-    register group asks for it (`k_commit`); commit_cell: context offset where that group finds the region's id. idle: only a waveform of everything shows what
+    register group asks for it (`k_commit`); commit_cell: context offset where that group (it has the same one) finds the region's id. idle: only a waveform of everything shows what
     it makes (`elab.idle`).
     """
 

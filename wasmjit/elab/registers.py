@@ -29,7 +29,7 @@ def register_region(d: Definition, program: Program, g: RegisterGroup, number: i
     g.filtered = edge != 0
     lower_group(lw, d, g)
     lw.b.terminate(mir.Ret(()))
-    return RegionDef(lw.finish(), sorted(inputs, key=repr), [], True, key, edge)
+    return RegionDef(lw.finish(), sorted(inputs, key=repr), [], True, key, edge, commit_cell=g.commit_cell)
 
 
 def clock_filter(d: Definition, program: Program, g: RegisterGroup) -> int:

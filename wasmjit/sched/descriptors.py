@@ -103,14 +103,23 @@ C_SIZE = 80
 # ---- region instance, 32 bytes ------------------------------------------------------------------------------------------------
 R_FN = 0
 R_CTX = 4
-R_LEVEL = 8  # address of its level bucket
+R_LEVEL = 8  # address of its level bucket; of a region in a gang: of the gang's head
 R_NEXT = 12
 R_DIRTY = 16  # members to be evaluated: 1 for a region that is no island, all bits for everything
 ALL_MEMBERS = 0xFFFFFFFF
-R_ISLAND = 20  # an island: a bit per member (of the work word CB_ISLAND)
+R_ISLAND = 20  # an island: a bit per member (of the work word CB_ISLAND); a gang: see below
 R_EVALS = 24  # u64
+R_PENDING = 24  # head of a gang: its commit is scheduled
 R_SIZE = 32
 R_SHIFT = 5
+
+# ---- gangs: regions of many instances that are evaluated together, as one entry of fan-out and bucket. The head has a descriptor behind those of all regions;
+# R_ISLAND of the head is GANG | number of the first region, of a region in the gang GANGED | number of the next one (NO_REGION: the last).
+GANG = 0x80000000
+GANGED = 0x40000000
+NO_REGION = 0x3FFFFFFF
+SOME_OF_GANG = 1  # R_DIRTY of the head: those regions whose own R_DIRTY is set
+ALL_OF_GANG = 3  # ... all of them
 
 # ---- level bucket, 8 bytes: head, tail (tail of an empty one: bucket - R_NEXT) -----------------------------------------------
 L_HEAD = 0

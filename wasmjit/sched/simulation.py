@@ -128,8 +128,9 @@ class Simulation:
                 for net in nets:
                     tables.fanout.proc(net, p.id - 1, s, p.body.sens_edges.get(s, 0))
         everything = self.options.trace_all and bool(self.options.vcd or self.options.fst)
+        ganged = {i for g in elab.gangs for i in g.regions}
         for i, r in enumerate(elab.regions):
-            if r.region.idle and not everything:
+            if i in ganged or (r.region.idle and not everything):
                 continue
             for net in dict.fromkeys(r.inputs):
                 tables.fanout.region(net, i, r.region.edge, r.masks.get(net, 1), net in r.internal)
@@ -137,6 +138,10 @@ class Simulation:
         tables.nets.add_range([0] * n_nets, [0] * n_nets)
         tables.procs.rows = [(0, 0, 0, 0, 0, 0)] * len(elab.processes)
         tables.regions.rows = [(0, 0, r.level, 0) for r in elab.regions]
+        for gang in elab.gangs:
+            head = tables.regions.gang(gang.regions, elab.regions[gang.regions[0]].level)
+            for net in gang.inputs:
+                tables.fanout.region(net, head, gang.edge, descriptors.ALL_OF_GANG)
         pos = elab.place(self.globals_end + 64)
         tables.nets.addr = [n.address for n in elab.nets]
         tables.nets.size = [n.size for n in elab.nets]

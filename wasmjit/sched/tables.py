@@ -82,9 +82,16 @@ class RegionTable:
     """Region instances; they are evaluated by ascending level, and at time 0 by (level, id)."""
 
     rows: list[tuple[int, int, int, int]] = field(default_factory=list)
+    gangs: list[tuple[list[int], int]] = field(default_factory=list)
+    """(regions, level): those that are evaluated together."""
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.rows) + len(self.gangs)
+
+    def gang(self, regions: list[int], level: int) -> int:
+        """Have these regions evaluated together, in this order; the id to name in fan-out. After all regions have been added."""
+        self.gangs.append((regions, level))
+        return len(self) - 1
 
     def add(self, fn: int, ctx: int, level: int, *, members: int = 0) -> int:
         """A region instance; its id. members: of an island, a bit each."""
@@ -194,7 +201,7 @@ class KernelTables:
         parts = (
             self._proc_words(),
             self._net_words(fan_spans),
-            self._region_words(levels_at),
+            self._region_words(regions_at, levels_at),
             fan,
             _words(sizes[4] // 4),
             _words(sizes[5] // 4),
@@ -251,7 +258,7 @@ class KernelTables:
             words[offset // 4 :: step] = array("I", column)
         return words
 
-    def _region_words(self, levels_at: int) -> array[int]:
+    def _region_words(self, regions_at: int, levels_at: int) -> array[int]:
         words = _words(len(self.regions) * (d.R_SIZE // 4))
         step = d.R_SIZE // 4
         for i, (fn, ctx, level, members) in enumerate(self.regions.rows):
@@ -259,6 +266,13 @@ class KernelTables:
             words[i * step + d.R_CTX // 4] = ctx
             words[i * step + d.R_LEVEL // 4] = levels_at + level * d.L_SIZE
             words[i * step + d.R_ISLAND // 4] = members
+        for k, (regions, level) in enumerate(self.regions.gangs):
+            head = len(self.regions.rows) + k
+            words[head * step + d.R_LEVEL // 4] = levels_at + level * d.L_SIZE
+            words[head * step + d.R_ISLAND // 4] = d.GANG | regions[0]
+            for i, following in zip(regions, [*regions[1:], d.NO_REGION], strict=True):
+                words[i * step + d.R_LEVEL // 4] = regions_at + head * d.R_SIZE
+                words[i * step + d.R_ISLAND // 4] = d.GANGED | following
         return words
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from wasmjit.sched.control import CB_APPLYING, CB_C_DRIVES, CB_C_UPDATES, CB_NETS, NO_NET
 from wasmjit.sched.descriptors import (
-    ALL_MEMBERS,
     ARM_TIME,
     D_ADDR,
     D_DRIVER,
@@ -34,6 +33,7 @@ from wasmjit.sched.descriptors import (
     P_ARMED,
     P_SLOT,
     P_STATE,
+    SOME_OF_GANG,
     ST_WAITING,
 )
 from wasmjit.sched.intrinsics import (
@@ -325,7 +325,7 @@ def apply_records(base: i32, end: i32) -> None:
         elif kind == DK_WAKE:
             timed_wake(net, ld32(r + D_VAL))
         elif kind == DK_COMMIT:
-            dirty_region(net, ALL_MEMBERS)
+            dirty_region(net, SOME_OF_GANG)
         elif kind == DK_MEM:
             e = apply_mem(base, e, net, addr, ld32(r + D_LEN), ld32(r + D_VAL), ld32(r + D_DRIVER))
         else:

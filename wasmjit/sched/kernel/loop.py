@@ -92,6 +92,7 @@ from wasmjit.sched.descriptors import (
     D_VAL,
     DK_WAKE,
     EVENT_BUCKETS,
+    GANGED,
     L_HEAD,
     L_SIZE,
     L_TAIL,
@@ -110,6 +111,9 @@ from wasmjit.sched.descriptors import (
     P_STATE,
     P_WSET,
     PF_FINAL,
+    R_DIRTY,
+    R_ISLAND,
+    R_LEVEL,
     R_NEXT,
     R_SIZE,
     READY_DUMMY,
@@ -119,6 +123,7 @@ from wasmjit.sched.descriptors import (
     S_EPS,
     S_HOST,
     S_LIVE,
+    SOME_OF_GANG,
     ST_DEAD,
     ST_DONE,
     ST_DORMANT,
@@ -512,7 +517,12 @@ def k_final(budget: i64) -> i32:
 @export
 def k_dirty_region(region: i32) -> None:
     """Have a region evaluated in the present slot."""
-    dirty_region(ld32(CB_REGIONS) + region * R_SIZE, ALL_MEMBERS)
+    r = ld32(CB_REGIONS) + region * R_SIZE
+    if ld32(r + R_ISLAND) & GANGED:
+        st32(r + R_DIRTY, 1)
+        dirty_region(ld32(r + R_LEVEL), SOME_OF_GANG)
+    else:
+        dirty_region(r, ALL_MEMBERS)
 
 
 @export
@@ -533,7 +543,9 @@ def k_init() -> None:
         st32(bucket + L_HEAD, 0)
         st32(bucket + L_TAIL, u32(bucket - R_NEXT))
     for i in range(ld32(CB_N_REGIONS)):
-        dirty_region(ld32(CB_REGIONS) + i * R_SIZE, ALL_MEMBERS)
+        r = ld32(CB_REGIONS) + i * R_SIZE
+        if ld32(r + R_ISLAND) & GANGED == 0:
+            dirty_region(r, ALL_MEMBERS)
     for i in range(ld32(CB_N_STATIC)):
         p = ld32(CB_PROCS) + i * P_SIZE
         st32(p + P_ID, i)

@@ -17,16 +17,57 @@ from wasmjit.sched.control import (
     NONE,
     REGION_DRIVER,
 )
-from wasmjit.sched.descriptors import L_HEAD, L_SIZE, L_TAIL, R_CTX, R_DIRTY, R_EVALS, R_FN, R_ISLAND, R_NEXT, R_SHIFT
+from wasmjit.sched.descriptors import (
+    ALL_OF_GANG,
+    GANG,
+    L_HEAD,
+    L_SIZE,
+    L_TAIL,
+    NO_REGION,
+    R_CTX,
+    R_DIRTY,
+    R_EVALS,
+    R_FN,
+    R_ISLAND,
+    R_NEXT,
+    R_PENDING,
+    R_SHIFT,
+    SOME_OF_GANG,
+)
 from wasmjit.sched.intrinsics import call_indirect_i_v, i32, i64, inline, ld32, ld64, select, st32, st64, u32
 from wasmjit.sched.kernel.heap import k_limit
 from wasmjit.sched.kernel.queues import dirty_region
 
 
+def evaluate_gang(head: i32) -> i32:
+    """Evaluate what is due of a gang; how many regions."""
+    every = ld32(head + R_DIRTY) & (ALL_OF_GANG ^ SOME_OF_GANG)
+    st32(head + R_DIRTY, 0)
+    st32(head + R_PENDING, 0)
+    st32(CB_REGION, 0)
+    st32(CB_ISLAND, 0)
+    st32(CB_DIRTY, ld32(CB_DIRTY) - 1)
+    regions = ld32(CB_REGIONS)
+    i = ld32(head + R_ISLAND) & NO_REGION
+    n = 0
+    while i != NO_REGION:
+        r = regions + (i << R_SHIFT)
+        if every | ld32(r + R_DIRTY):
+            st32(r + R_DIRTY, 0)
+            st32(CB_CUR_ID, REGION_DRIVER | i)
+            st64(r + R_EVALS, ld64(r + R_EVALS) + 1)
+            n = n + 1
+            call_indirect_i_v(ld32(r + R_FN), ld32(r + R_CTX))
+        i = ld32(r + R_ISLAND) & NO_REGION
+    return n
+
+
 @inline
-def evaluate(r: i32) -> None:
-    """One evaluation of a region that has just been taken off its bucket."""
+def evaluate(r: i32) -> i32:
+    """Evaluate what has just been taken off its bucket: how many regions."""
     members = ld32(r + R_ISLAND)
+    if members & GANG:
+        return evaluate_gang(r)
     st32(CB_REGION, select(members, r, 0))
     st32(CB_ISLAND, ld32(r + R_DIRTY) & members)
     st32(r + R_DIRTY, 0)
@@ -37,6 +78,7 @@ def evaluate(r: i32) -> None:
     left = ld32(CB_ISLAND)
     if left:
         dirty_region(r, left)
+    return 1
 
 
 @inline
@@ -51,8 +93,8 @@ def settle() -> None:
         st32(CB_MIN_LEVEL, NONE)
         st32(bucket + L_HEAD, 0)
         st32(bucket + L_TAIL, u32(bucket - R_NEXT))
-        evaluate(r)
-        st64(CB_C_REGIONS, ld64(CB_C_REGIONS) + 1)
+        n: i64 = evaluate(r)
+        st64(CB_C_REGIONS, ld64(CB_C_REGIONS) + n)
         if ld32(CB_MIN_LEVEL) <= bucket:
             back = 1
     if ld32(CB_DIRTY) and (back == 0 or ld32(CB_STOP) == 0):
@@ -74,9 +116,9 @@ def settle_levels(back: i32) -> None:
             last = r
             while r:
                 nxt = ld32(r + R_NEXT)
-                count = count + 1
                 last = r
-                evaluate(r)
+                n: i64 = evaluate(r)
+                count = count + n
                 r = nxt
             if ld32(CB_MIN_LEVEL) <= bucket:
                 back = back + 1

@@ -41,11 +41,16 @@ from wasmjit.sched.descriptors import (
     DK_COMMIT,
     DK_MEM,
     DK_WAKE,
+    GANGED,
     P_ACT,
     P_ARMED,
     P_ID,
     P_SIZE,
     P_SLOT,
+    R_DIRTY,
+    R_ISLAND,
+    R_LEVEL,
+    R_PENDING,
     R_SIZE,
     S_BASE,
     S_HOST,
@@ -192,8 +197,15 @@ def k_drive_delta(net: i32, addr: i32, size: i32, val: i64) -> None:
 @export
 def k_commit(region: i32) -> None:
     """Have a region evaluated one delta from now: registers take over what was sampled."""
+    d = ld32(CB_REGIONS) + region * R_SIZE
+    if ld32(d + R_ISLAND) & GANGED:
+        st32(d + R_DIRTY, 1)
+        d = ld32(d + R_LEVEL)
+        if ld32(d + R_PENDING):
+            return
+        st32(d + R_PENDING, 1)
     r = pushed(CB_DELTA_BASE)
-    st32(r + D_NET, ld32(CB_REGIONS) + region * R_SIZE)
+    st32(r + D_NET, d)
     st32(r + D_KIND, DK_COMMIT)
 
 
