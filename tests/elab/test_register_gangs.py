@@ -8,7 +8,11 @@ import pytest
 
 import wasmjit.elab.design as design
 from tests.elab.designs import waves
+from wasmjit.elab.gangs import LONG_RUN
 from wasmjit.ir import parse_text
+from wasmjit.runtime.engine import with_stack
+from wasmjit.sched.control import CB_C_DRIVES, CB_C_EDGES, CB_C_REGIONS, CB_C_UPDATES
+from wasmjit.sched.descriptors import N_FLAGS, R_FN
 from wasmjit.sched.options import RunOptions
 from wasmjit.sched.simulation import Simulation
 
@@ -111,3 +115,37 @@ def test_waveforms_are_those_of_single_regions(mode: str, tmp_path: Path, capfd:
     monkeypatch.setattr(design, "form_gangs", lambda regions: [])
     assert waves(tmp_path, chain(4), mode, capfd) == found
     assert any(line.startswith("b") and line.split()[0] not in ("b0", "b00000000") for line in found)
+
+
+def test_long_runs_of_one_body_are_gangs_of_their_own() -> None:
+    """A second kind of stage stands in the middle: too few of them for a gang with code of its own, enough of the first kind on one side."""
+    other = chain(0).replace("@stage", "@other").split("hw.module private @count")[0]
+    cells = [f'  %m{k + 1} = hw.instance "m{k}" @{"other" if k in (1, 2) else "stage"}(clk: %clk: {BIT}, d: {f"%m{k}" if k else "%q0"}: i8) -> (q: i8)' for k in range(3 + LONG_RUN)]
+    text = other.replace("comb.xor %u", "comb.xor bin %u") + chain(0, "\n".join(cells))
+    # The bodies of both kinds are the same code: tell them apart by what is behind the edge.
+    text = text.replace("%q = seq.firreg %d clock %edge : i8", "%q1 = comb.add %d, %d : i8\n  %q = seq.firreg %q1 clock %edge : i8", 1)
+    found = gangs(text)
+    assert [len(bodies) for bodies, inputs in found if inputs] == [3, LONG_RUN]
+
+
+def state(text: str, mode: str) -> tuple[list[object], bool]:
+    """What a run without a waveform leaves: counters, evaluations, values, last drivers (kept where somebody listens); whether compiled code went through a gang by itself."""
+    sim = Simulation(parse_text(text, "t.mlir"), RunOptions(mode=mode), stdout=lambda data: None, stderr=lambda line: None)
+    with_stack(sim.engine, sim.run)
+    heads = range(len(sim.elab.regions), len(sim.elab.regions) + len(sim.elab.gangs))
+    compiled = any(sim.view.u32(sim.view.region_addr(i) + R_FN) for i in heads)
+    out: list[object] = [sim.view.u64(c) for c in (CB_C_UPDATES, CB_C_EDGES, CB_C_REGIONS, CB_C_DRIVES)]
+    out += [sim.view.evaluations(i) for i in range(len(sim.elab.regions))]
+    out += [bytes(sim.memory.u8[n.address : n.address + n.size]) for n in sim.elab.nets]
+    out += [sim.view.last_driver(i) for i in range(len(sim.elab.nets)) if sim.view.u32(sim.view.net_addr(i) + N_FLAGS)]
+    return out, compiled
+
+
+@pytest.mark.parametrize("stages", [2, 9])
+def test_compiled_code_of_a_gang_does_what_the_kernel_does(stages: int) -> None:
+    """The sum of all stages listens to every one of them."""
+    total = "\n".join(f"  %t{k + 1} = comb.add {'%q0' if k == 0 else f'%t{k}'}, %q{k + 1} : i8" for k in range(stages))
+    listener = f"{total}\n  %total = llhd.sig %c0 : i8\n  llhd.drv %total, %t{stages} after %eps : i8"
+    expected, compiled = state(chain(stages, listener), "interpret")
+    assert not compiled
+    assert state(chain(stages, listener), "compile") == (expected, True)

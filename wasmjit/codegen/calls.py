@@ -22,8 +22,8 @@ REC_SIG, REC_FUNC, REC_CORO, REC_FRAME, REC_SHIFT = 0, 4, 8, 12, 4
 resumable form (0: there is none)."""
 
 
-@lowers("rt")
-def _rt(e: Emitter, op: Op) -> None:
+def runtime_call(e: Emitter, op: Op) -> None:
+    """Operation `rt`."""
     params, results = e.mod.kernel_type(op.attr)
     if len(params) != len(op.args) or len(results) != len(op.dsts):
         raise Unsupported(f"call of {op.attr} with {len(op.args)} arguments and {len(op.dsts)} results")

@@ -65,6 +65,8 @@ class Emitter(Values):
     """One body. `code()` gives (local types, instructions)."""
 
     __slots__ = ()
+    gang = False
+    """Whether the function goes through the regions of a gang (`gangs`)."""
 
     # ------------------------------------------------------------ analysis
 
@@ -141,11 +143,15 @@ class Emitter(Values):
         if body.kind == "function":
             nparams = len(function_type(tuple(p.ty for p in body.params), body.results)[0])
         else:
-            nparams = 1 if body.kind == "region" else 2
+            nparams = 1 if body.kind == "region" and not self.gang else 2
         self.nlocals = nparams
         if body.suspending:
             self.frame = GET[1]
             self._frame_slots()
+        if body.kind == "region":
+            from .nets import region_locals
+
+            self.region = region_locals(self)
         if self.uses_shadow:
             self.sp0, self.fp = self.local(W.I32), self.local(W.I32)
         self._parameters()
@@ -157,20 +163,21 @@ class Emitter(Values):
         for b in body.blocks:
             for p in b.params:
                 self._block_param(p)
-        if len(body.blocks) == 1 and not body.suspending:
+        if len(body.blocks) == 1 and not body.suspending and not self.gang:
             self._block(body.blocks[0])
             self._terminate(body.blocks[0])
         else:
             self._graph()
         code = self._prologue() + bytes(self.out)
-        if body.kind != "region":
+        if body.kind != "region" or self.gang:
             code += b"\x00"
         return bytes(self.local_types), code
 
     def _prologue(self) -> bytes:
+        first = self.region.prologue() if self.region is not None and not self.gang else b""
         if not self.uses_shadow:
-            return b""
-        code = b"\x23" + W.uleb(self.mod.sp) + TEE.at(self.sp0) + i32_const(self.shadow) + b"\x6b" + TEE.at(self.fp)
+            return first
+        code = first + b"\x23" + W.uleb(self.mod.sp) + TEE.at(self.sp0) + i32_const(self.shadow) + b"\x6b" + TEE.at(self.fp)
         limit = self.link.stack_limit
         if limit is not None:
             code += i32_const(limit) + b"\x49\x04\x40" + self.fault(NO_SITE, GET.at(self.fp) + b"\xad") + b"\x0b" + GET.at(self.fp)
@@ -248,6 +255,13 @@ class Emitter(Values):
 
     # ------------------------------------------------------------ control flow
 
+    def special(self, kind: str) -> Jump:
+        """Code of a node that is neither a block nor belongs to a resume point."""
+        raise AssertionError(kind)
+
+    def extend(self, nodes: list[tuple[str, Block | None]], succs: list[list[int]]) -> None:
+        """Add such nodes to the graph of the blocks."""
+
     def _graph(self) -> None:
         """Nodes: 0 the entry, then the blocks, then two nodes per resume point (reload, call) as needed."""
         body = self.body
@@ -273,12 +287,14 @@ class Emitter(Values):
             else:
                 assert t is not None
                 succs[me] = [index[x.id] for x, _ in t.edges()]
+        self.extend(nodes, succs)
 
         def node(u: int) -> Jump:
             kind, b = nodes[u]
             if kind == "entry":
                 return self._entry(len(succs[0]))
-            assert b is not None
+            if b is None:
+                return self.special(kind)
             if kind == "reload":
                 self._reload(b)
                 return BR_JUMP
@@ -292,10 +308,9 @@ class Emitter(Values):
             kind, b = nodes[u]
             if kind == "entry":
                 return self._load_params() if k == 0 and self.body.suspending else b""
-            assert b is not None
-            assert b.term is not None
-            if kind != "block" or isinstance(b.term, CallS):
+            if b is None or kind != "block" or isinstance(b.term, (CallS, Ret)):
                 return b""
+            assert b.term is not None
             target, args = b.term.edges()[k]
             return self._moves(target, args) if args else b""
 
@@ -433,7 +448,7 @@ class Emitter(Values):
         if isinstance(t, Switch):
             return self._switch(t)
         if isinstance(t, Ret):
-            self._ret(t)
+            return self._ret(t)
         elif isinstance(t, Wait):
             self._wait(t)
         elif isinstance(t, CallS):
@@ -480,11 +495,13 @@ class Emitter(Values):
         limbs = self.cheap_limbs(t.value)
         return Jump("tests", tests=[(equals_constant(limbs, c), i) for i, c in enumerate(values)], default=default)
 
-    def _ret(self, t: Ret) -> None:
+    def _ret(self, t: Ret) -> Jump:
         kind = self.body.kind
         if kind == "region":
+            if self.region is not None:
+                self.out += self.region.epilogue(self)
             self.out += self.epilogue() + b"\x0f"
-            return
+            return END_JUMP
         if kind == "coroutine":
             assert self.body.frame is not None
             self.flush()
@@ -492,7 +509,7 @@ class Emitter(Values):
                 self.out += self.store_leaf(Place(self.frame, off), v)
             self.release_frame()
             self.out += self.epilogue() + i32_const(STATUS_DONE) + b"\x0f"
-            return
+            return END_JUMP
         images = [v for v in t.vals if in_memory(v.ty)]
         if images:
             self.flush()
@@ -503,6 +520,7 @@ class Emitter(Values):
             if not in_memory(v.ty):
                 self.out += self.push(v)
         self.out += self.epilogue() + b"\x0f"
+        return END_JUMP
 
     def release_frame(self) -> None:
         """Frees the heap blocks of dynamic `alloca`s, chained in the frame."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..sem.analysis import is_static_alloca
-from ..sem.mir import CB_ISLAND, FRAME_SPARE, LIMB_BITS, Drive, Op, Val
+from ..sem.mir import FRAME_SPARE, LIMB_BITS, Drive, Op, Val
 from . import wasm as W
 from .emit import MEMORY_WRITERS, Emitter, lowers
 from .forms import EXTERN, LOAD_WIDTH, MASK64, NO_SITE, STORE_INT, STORE_WIDTH, Place, Unsupported, address, copy_code, in_memory, zero_code
+from .nets import is_work
 from .values import canonical_bits
-from .wasm import GET, i32_const, i64_const, memarg
+from .wasm import GET, SET, i32_const, i64_const, memarg
 from .wide import call, spill
 
 _EXTERNAL = frozenset((EXTERN,))
@@ -47,8 +48,6 @@ def _net(e: Emitter, k: int) -> bytes:
 
 _READERS = frozenset({"drv", "netstore", "stt", "st", "icmp", "aput", "anew", "aget"})
 _LOOK_AHEAD = 200
-NET_SHIFT = 5
-"""Net descriptors take 32 bytes (`sched.descriptors.N_SIZE`)."""
 
 
 def _may_alias(e: Emitter, d: Val) -> bool:
@@ -89,7 +88,9 @@ def _loaded(e: Emitter, d: Val, base: Val, off: int) -> None:
 def _ldt(e: Emitter, op: Op) -> None:
     d = op.dsts[0]
     ty = d.ty
-    if ty.size <= 64 and ty.kind == "i":
+    if e.region is not None and e.region.work >= 0 and is_work(op):
+        e.define(d, GET.at(e.region.work), True)
+    elif ty.size <= 64 and ty.kind == "i":
         e.define(d, e.s(op.args[0]) + memarg(LOAD_WIDTH[ty.size], op.attr), True)
     else:
         _loaded(e, d, op.args[0], op.attr)
@@ -100,7 +101,10 @@ def _stt(e: Emitter, op: Op) -> None:
     base, v = op.args
     ty = v.ty
     if ty.size <= 64 and ty.kind == "i":
-        code = e.s(base) + e.s(v) + memarg(STORE_WIDTH[ty.size], op.attr)
+        if e.region is not None and e.region.work >= 0 and is_work(op):
+            code = e.s(v) + SET.at(e.region.work)
+        else:
+            code = e.s(base) + e.s(v) + memarg(STORE_WIDTH[ty.size], op.attr)
         if e.pending:
             e.flush()
         e.out += code
@@ -327,49 +331,6 @@ def _memset(e: Emitter, op: Op) -> None:
 
 
 # ---------------------------------------------------------------- nets
-
-
-@lowers("netstore")
-def _netstore(e: Emitter, op: Op) -> None:
-    k, off, offs, _size, *members = op.attr
-    ctx = context(e)
-    tests: list[bytes] = []
-    stores: list[bytes] = []
-    for v, o in zip(op.args, offs, strict=True):
-        at = Place(ctx, off + o)
-        ty = v.ty
-        if in_memory(ty):
-            src = e.place(v)
-            tests.append(call(e, "w_ne", address(at), address(src), ty.nbytes))
-            stores.append(copy_code(at, src, ty.nbytes, overlap=True))
-        elif ty.kind == "i" and ty.size > 64:
-            limbs = e.cheap_limbs(v)
-            diff = [ctx + memarg(W.I64_LOAD, at.off + 8 * i) + c + b"\x85" for i, c in enumerate(limbs)]
-            tests.append(diff[0] + b"".join([c + b"\x84" for c in diff[1:]]) + b"\x50\x45")
-            stores += [ctx + c + memarg(W.I64_STORE, at.off + 8 * i) for i, c in enumerate(limbs)]
-        elif ty.kind == "f":
-            wide_ = ty.size == 64
-            bits = e.keep(canonical_bits(e, e.s(v), ty.size), W.I64 if wide_ else W.I32)
-            tests.append(ctx + memarg(W.I64_LOAD if wide_ else W.I32_LOAD, at.off) + bits + (b"\x52" if wide_ else b"\x47"))
-            stores.append(ctx + bits + memarg(W.I64_STORE if wide_ else W.I32_STORE, at.off))
-        else:
-            val = e.cheap(v)
-            (old,) = e.load_codes(ty, at, True)
-            tests.append(old + val + (b"\x47" if ty.size <= 32 else b"\x52"))
-            stores.append(ctx + val + memarg(STORE_INT[ty.nbytes], at.off))
-    e.flush()
-    e.out += tests[0] + b"".join([t + b"\x72" for t in tests[1:]]) + b"\x04\x40"
-    e.out += b"".join(stores)
-    for bits in members:
-        e.out += i32_const(0) + i32_const(0) + memarg(W.I32_LOAD, CB_ISLAND) + i32_const(bits) + b"\x72" + memarg(W.I32_STORE, CB_ISLAND)
-    nets = e.link.nets
-    if nets is None:
-        e.out += _net(e, k) + e.mod.call("k", "k_net_changed") + b"\x0b"
-        return
-    # A net that nobody listens to only counts the change; its flags are read here so that the common case makes no call.
-    flags = ctx + memarg(W.I32_LOAD, 0) + i32_const(NET_SHIFT) + b"\x74" + memarg(W.I32_LOAD, nets.table + (k << NET_SHIFT) + nets.flags)
-    count = i32_const(0) + i32_const(0) + memarg(W.I64_LOAD, nets.updates) + i64_const(1) + b"\x7c" + memarg(W.I64_STORE, nets.updates)
-    e.out += flags + b"\x04\x40" + _net(e, k) + e.mod.call("k", "k_net_changed") + b"\x05" + count + b"\x0b\x0b"
 
 
 def _word(e: Emitter, leaves: Sequence[Val], offs: Sequence[int]) -> bytes:

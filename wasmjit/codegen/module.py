@@ -18,14 +18,15 @@ from wasmjit.data import dataclass, field
 
 from ..sem.analysis import is_static_alloca
 from ..sem.mir import Body, CallSite, Ty
-from . import calls, floats, images, ints, memory, wide
+from . import calls, floats, images, ints, memory, nets, wide
 from . import wasm as W
 from .emit import Emitter
 from .forms import Unsupported, function_type
+from .gangs import GangEmitter
 
 __all__ = ["KERNEL", "KernelType", "Link", "SimpleLink", "Unsupported", "compile_bodies", "function_type"]
 
-_REGISTERED = (calls, floats, images, ints, memory, wide)
+_REGISTERED = (calls, floats, images, ints, memory, nets, wide)
 
 
 class KernelType(Protocol):
@@ -40,11 +41,12 @@ class KernelType(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Nets:
-    """Addresses for looking at nets: `table` of descriptors of 32 bytes, offset of the u32 `flags` in one, u64 counter of `updates`."""
+    """Addresses for looking at nets: `table` of descriptors of 32 bytes, offset of the u32 `flags` in one, u64 counters of `updates` and of those with listeners (`edges`)."""
 
     table: int
     flags: int
     updates: int
+    edges: int
 
 
 class Link(Protocol):
@@ -66,6 +68,8 @@ class Link(Protocol):
     func_count: int
     nets: Nets | None
     """Where the descriptors of nets lie; None: every change of a net is told to the kernel."""
+    regions: int
+    """Address of the table of region descriptors (`gangs`)."""
     collects: bool
     """Whether the design makes guest objects, so that pointers which live across calls have to lie in memory (`roots`)."""
 
@@ -74,6 +78,9 @@ class Link(Protocol):
 
     def table_index(self, key: str) -> int:
         """Slot of a body in the function table."""
+
+    def gang_slot(self, key: str) -> int | None:
+        """Slot of the function that evaluates a gang of instances of a region body; None if there is no such gang."""
 
     def frame_size(self, key: str) -> int:
         """Bytes of the frame of a process or coroutine."""
@@ -107,7 +114,9 @@ class SimpleLink:
     func_records: int | None = None
     func_count: int = 0
     nets: Nets | None = None
+    regions: int = 0
     collects: bool = False
+    gangs: dict[str, int] = field(default_factory=dict)
     images: dict[bytes, int] = field(default_factory=dict)
     signatures: dict[tuple[tuple[Ty, ...], tuple[Ty, ...]], int] = field(default_factory=dict)
 
@@ -116,6 +125,9 @@ class SimpleLink:
 
     def table_index(self, key: str) -> int:
         return self.slots[key]
+
+    def gang_slot(self, key: str) -> int | None:
+        return self.gangs.get(key)
 
     def frame_size(self, key: str) -> int:
         return self.frame_sizes[key]
@@ -193,6 +205,10 @@ class ModuleEmitter:
         self.index: dict[str, int] = {}
         for body in bodies:
             self.index[body.key] = b.declare_func(*body_type(body), body.name or body.key)
+        self.gang_index: dict[str, int] = {}
+        for body in bodies:
+            if link.gang_slot(body.key) is not None:
+                self.gang_index[body.key] = b.declare_func((W.I32, W.I32), (W.I32,), f"{body.name or body.key} (gang)")
 
     def kernel_type(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Wasm types of a function called by `rt`."""
@@ -251,7 +267,13 @@ def compile_bodies(bodies: Iterable[Body], link: Link, *, names: bool = True) ->
         except Unsupported as x:
             raise Unsupported(f"{body.key}: {x}") from None
         mod.builder.define_func(mod.index[body.key], local_types, code)
-    for slot, funcs in _runs({link.table_index(b.key): mod.index[b.key] for b in todo}):
+    slots = {link.table_index(b.key): mod.index[b.key] for b in todo}
+    for body in todo:
+        slot = link.gang_slot(body.key)
+        if slot is not None:
+            slots[slot] = mod.gang_index[body.key]
+            mod.builder.define_func(mod.gang_index[body.key], *GangEmitter(body, mod).code())
+    for slot, funcs in _runs(slots):
         mod.builder.add_elem(slot, funcs)
     return mod.builder.finish(names=names)
 

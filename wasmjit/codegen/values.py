@@ -29,6 +29,7 @@ from .wasm import GET, SET, TEE, i32_const, i64_const, memarg
 
 if TYPE_CHECKING:
     from .module import ModuleEmitter
+    from .nets import RegionLocals
 
 _INLINE = 256
 """Code longer than this is not carried to its use but put into a local, which keeps copying linear."""
@@ -50,7 +51,7 @@ class Values:
 
     __slots__ = (
         "areas", "block", "body", "expr", "fp", "frame", "has_aput", "img", "label", "last_use", "limb", "link", "live", "loc",
-        "local_types", "mod", "nlocals", "out", "params_in_frame", "pending", "position", "root_ops", "root_place", "roots", "saved", "shadow", "shared_slots",
+        "local_types", "mod", "nlocals", "out", "params_in_frame", "pending", "position", "region", "root_ops", "root_place", "roots", "saved", "shadow", "shared_slots",
         "slot_of", "sp0", "tainted", "unplaced", "uses", "uses_shadow", "views", "writers",
     )  # fmt: skip
 
@@ -91,6 +92,8 @@ class Values:
         """Images that stay where they lie (`views`)."""
         self.root_ops: dict[int, list[Val]] = {}
         self.root_place: Place | None = None
+        self.region: RegionLocals | None = None
+        """What a region keeps in locals (`nets`)."""
 
     # ------------------------------------------------------------ locals and values
 

@@ -15,6 +15,9 @@ from wasmjit.data import dataclass
 if TYPE_CHECKING:
     from wasmjit.elab.design import RegionInstance
 
+LONG_RUN = 4
+"""Instances from which on a body gets code for all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gang:
@@ -51,11 +54,28 @@ def form_gangs(regions: Sequence[RegionInstance]) -> list[Gang]:
             open_run.update(dict.fromkeys(inputs, run))
     out: list[Gang] = []
     for run in runs:
-        if len(run.regions) < 2:
-            continue
-        out.append(run)
         followers = [commits.get((regions[i].instance.index, regions[i].region.commit_cell)) for i in run.regions]
         due = [i for i in followers if i is not None]
-        if len(due) > 1:
-            out.append(Gang(due, (), 0))
+        for members, inputs in ((run.regions, run.inputs), (due, ())):
+            out += [Gang(part, inputs, run.edge if inputs else 0) for part in alike(members, regions) if len(part) > 1]
+    return out
+
+
+def alike(members: list[int], regions: Sequence[RegionInstance]) -> list[list[int]]:
+    """Cut a list so that long runs of one body are on their own: compiled code goes through those by itself."""
+    runs: list[list[int]] = []
+    for i in members:
+        if runs and regions[runs[-1][0]].region.body is regions[i].region.body:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    out: list[list[int]] = []
+    mixed = False
+    for run in runs:
+        short = len(run) < LONG_RUN
+        if short and mixed:
+            out[-1] += run
+        else:
+            out.append(run)
+        mixed = short
     return out

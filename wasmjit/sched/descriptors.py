@@ -22,6 +22,7 @@ NF_TRACED = 4
 NF_FORCED = 8
 NF_WATCHED = 16  # call h_net_change on every change
 NF_CHANGED = 32  # traced and already on the list of this time step
+NF_SOLE = 64  # all of its static fan-out is one region, without a filter
 NF_SLOW = 0x16  # NF_DYN | NF_TRACED | NF_WATCHED
 
 # ---- fan-out entry, 8 bytes: target (process descriptor, or region descriptor + 1), sensitivity set + 1 (processes) or edge filter (regions) ----
@@ -101,7 +102,7 @@ C_RNG = 68  # state of the process's random number generator, 0 not seeded yet
 C_SIZE = 80
 
 # ---- region instance, 32 bytes ------------------------------------------------------------------------------------------------
-R_FN = 0
+R_FN = 0  # head of a gang: compiled code for all of its regions, 0 none
 R_CTX = 4
 R_LEVEL = 8  # address of its level bucket; of a region in a gang: of the gang's head
 R_NEXT = 12

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wasmjit.codegen.calls import REC_CORO, REC_FRAME, REC_FUNC, REC_SIG
 from wasmjit.codegen.floats import FMATH_NAMES
+from wasmjit.codegen.gangs import suits
 from wasmjit.codegen.module import Nets, compile_bodies
 from wasmjit.codegen.module import Unsupported as CannotCompile
 from wasmjit.interp.env import SimFault
@@ -18,6 +19,7 @@ from wasmjit.runtime.engine import Instance, Module, compile_module, deserialize
 from wasmjit.runtime.raw import Func, WasmError, WasmTrap, host_func, raw_call
 from wasmjit.runtime.services import SimFault as ServiceFault
 from wasmjit.sched import control as cb
+from wasmjit.sched import descriptors
 from wasmjit.sched.background import LARGE_MODULE, Background, Job, quick_native
 from wasmjit.sched.exports import Signature
 from wasmjit.sem.builder import BodyBuilder
@@ -53,6 +55,10 @@ class Jit:
         self.stack_limit: int | None = sim.stack_low
         self.func_records: int | None = records
         self.nets: Nets | None = None
+        self.regions = 0
+        self.gangs: dict[str, list[int]] = {}
+        """Addresses of the heads of gangs by the one body of their regions."""
+        self.gang_slots: dict[str, int] = {}
         self.collects = sim.program.collects
         self.compiled: set[str] = set()
         self.failed: dict[str, str] = {}
@@ -100,6 +106,12 @@ class Jit:
         if slot is None:
             slot = self.functions[key] = self.sim.code.reserve(key)
             self.pending.append(key)
+        return slot
+
+    def gang_slot(self, key: str) -> int | None:
+        slot = self.gang_slots.get(key)
+        if slot is None and key in self.gangs and suits(self.sim.program.bodies[key]):
+            slot = self.gang_slots[key] = self.sim.code.reserve(f"{key} (gang)")
         return slot
 
     @property
@@ -285,6 +297,9 @@ class Jit:
         for body in bodies:
             self.compiled.add(body.key)
             sim.code.installed(body.key)
+            if body.key in self.gang_slots:
+                for head in self.gangs[body.key]:
+                    sim.view.set_u32(head + descriptors.R_FN, self.gang_slots[body.key])
         dur = time.perf_counter_ns() - t0
         now = sim.view.u64(cb.CB_FS)
         wall = t0 - sim.started_ns

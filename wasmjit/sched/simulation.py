@@ -129,7 +129,13 @@ class Simulation:
                     tables.fanout.proc(net, p.id - 1, s, p.body.sens_edges.get(s, 0))
         everything = self.options.trace_all and bool(self.options.vcd or self.options.fst)
         ganged = {i for g in elab.gangs for i in g.regions}
+        heads = {g.regions[0]: len(elab.regions) + k for k, g in enumerate(elab.gangs)}
         for i, r in enumerate(elab.regions):
+            head = heads.get(i)
+            if head is not None:
+                gang = elab.gangs[head - len(elab.regions)]
+                for net in gang.inputs:
+                    tables.fanout.region(net, head, gang.edge, descriptors.ALL_OF_GANG)
             if i in ganged or (r.region.idle and not everything):
                 continue
             for net in dict.fromkeys(r.inputs):
@@ -139,9 +145,7 @@ class Simulation:
         tables.procs.rows = [(0, 0, 0, 0, 0, 0)] * len(elab.processes)
         tables.regions.rows = [(0, 0, r.level, 0) for r in elab.regions]
         for gang in elab.gangs:
-            head = tables.regions.gang(gang.regions, elab.regions[gang.regions[0]].level)
-            for net in gang.inputs:
-                tables.fanout.region(net, head, gang.edge, descriptors.ALL_OF_GANG)
+            tables.regions.gang(gang.regions, elab.regions[gang.regions[0]].level)
         pos = elab.place(self.globals_end + 64)
         tables.nets.addr = [n.address for n in elab.nets]
         tables.nets.size = [n.size for n in elab.nets]
@@ -181,7 +185,13 @@ class Simulation:
         tables.regions.rows = [(self.code.slot(r.region.body.key), r.instance.ctx, r.level, r.region.members) for r in elab.regions]
         image = tables.build(stack_top)
         if self.governor is not None:
-            self.governor.jit.nets = Nets(image.fields[cb.CB_NETS], descriptors.N_FLAGS, cb.CB_C_UPDATES)
+            jit = self.governor.jit
+            jit.regions = image.fields[cb.CB_REGIONS]
+            for k, gang in enumerate(elab.gangs):
+                keys = {elab.regions[i].region.body.key for i in gang.regions}
+                if len(keys) == 1:
+                    jit.gangs.setdefault(keys.pop(), []).append(jit.regions + (len(elab.regions) + k) * descriptors.R_SIZE)
+            jit.nets = Nets(image.fields[cb.CB_NETS], descriptors.N_FLAGS, cb.CB_C_UPDATES, cb.CB_C_EDGES)
         image.write(
             self.memory.u8,
             guest_lo=self.guest_lo,

@@ -244,7 +244,10 @@ class KernelTables:
         for net, (at, count) in spans.items():
             words[net * step + d.N_FAN // 4] = at
             words[net * step + d.N_FAN_COUNT // 4] = count
-            words[net * step + d.N_FLAGS // 4] = d.NF_LISTENED if net in self.fanout.loud else 0
+            if net in self.fanout.loud:
+                ((is_region, _, word), *others) = self.fanout.entries[net]
+                sole = is_region and not others and word & 3 == d.FILTER_NONE
+                words[net * step + d.N_FLAGS // 4] = d.NF_LISTENED | (d.NF_SOLE if sole else 0)
         for net in self.nets.traced:
             words[net * step + d.N_FLAGS // 4] |= d.NF_TRACED
         for net in self.nets.watched:

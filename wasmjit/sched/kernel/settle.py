@@ -34,13 +34,13 @@ from wasmjit.sched.descriptors import (
     R_SHIFT,
     SOME_OF_GANG,
 )
-from wasmjit.sched.intrinsics import call_indirect_i_v, i32, i64, inline, ld32, ld64, select, st32, st64, u32
+from wasmjit.sched.intrinsics import call_indirect_i_v, call_indirect_ii_i, i32, i64, inline, ld32, ld64, select, st32, st64, u32
 from wasmjit.sched.kernel.heap import k_limit
 from wasmjit.sched.kernel.queues import dirty_region
 
 
 def evaluate_gang(head: i32) -> i32:
-    """Evaluate what is due of a gang; how many regions."""
+    """Evaluate what is due of a gang; how many regions. Compiled code of the one body that all of them run does the same (`codegen.gangs`)."""
     every = ld32(head + R_DIRTY) & (ALL_OF_GANG ^ SOME_OF_GANG)
     st32(head + R_DIRTY, 0)
     st32(head + R_PENDING, 0)
@@ -49,6 +49,9 @@ def evaluate_gang(head: i32) -> i32:
     st32(CB_DIRTY, ld32(CB_DIRTY) - 1)
     regions = ld32(CB_REGIONS)
     i = ld32(head + R_ISLAND) & NO_REGION
+    fn = ld32(head + R_FN)
+    if fn:
+        return call_indirect_ii_i(fn, regions + (i << R_SHIFT), every)
     n = 0
     while i != NO_REGION:
         r = regions + (i << R_SHIFT)
