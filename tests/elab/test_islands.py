@@ -20,7 +20,7 @@ SEEDS = range(12)
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Elaboration without any of the three."""
-    monkeypatch.setattr(bodies, "form_islands", lambda d, regions: regions)
+    monkeypatch.setattr(bodies, "form_islands", lambda d, regions, around: regions)
     monkeypatch.setattr(bodies, "two_state", lambda *a: None)
     monkeypatch.setattr(design, "share_bodies", lambda d: 0)
     return monkeypatch

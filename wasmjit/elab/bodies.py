@@ -29,7 +29,7 @@ TRIVIAL = frozenset({"llhd.prb", "hw.struct_extract", "hw.constant", "hw.aggrega
 
 
 def lower_definition(d: Definition, program: Program, split: bool = False, islands: bool = True) -> Lowered:
-    """Lower a definition. `split`: one region per sink, not `islands`: no joined regions (used when grouped ones would form a cycle)."""
+    """Lower a definition. `split`: one region per sink, not `islands`: no joined regions (used where they would form a cycle)."""
     plan_commits(d)
     out = Lowered(lower_init(d, program))
     out.regions = lower_regions(d, program, split)
@@ -45,8 +45,8 @@ def lower_definition(d: Definition, program: Program, split: bool = False, islan
         out.processes.append(lower_process(d, program, op, number))
     others = [r.body for r in assertions] + [p.body for p in out.processes] + ([out.init] if out.init is not None else [])
     mark_idle(d, out.regions, others, program.bodies)
-    if islands and not split:
-        out.regions = form_islands(d, out.regions)
+    if islands:
+        out.regions = form_islands(d, out.regions, split)
     out.regions += assertions
     return out
 

@@ -127,9 +127,13 @@ class Elaborated:
         for top in tops:
             self.tops.append(self.instantiate(self.definition(top, None), top, None, 0))
         self.number()
-        for options in ({"islands": False}, {"split": True}):
-            # Joined or grouped logic can look like a loop where single assignments do not: cut the definitions of the cycle finer and try again.
-            names = dict.fromkeys(self.regions[i].instance.definition.name for component in self.cycles() for i in component)
+        for options in ({"islands": False}, {"split": True}, {"split": True, "islands": False}):
+            # Joined or grouped logic can look like a loop where single assignments do not: cut the definitions of the cycle finer and try again. What is a loop of
+            # single assignments stays one; the others are joined again, unless an island of theirs is part of a loop.
+            loops = self.cycles()
+            if len(options) == 2:
+                loops = [c for c in loops if any(self.regions[i].region.members for i in c)]
+            names = dict.fromkeys(self.regions[i].instance.definition.name for component in loops for i in component)
             if not names:
                 break
             for name in names:

@@ -13,7 +13,7 @@ from wasmjit.elab.levels import components
 from wasmjit.elab.region import RegionDef
 from wasmjit.elab.scope import ModuleScope
 from wasmjit.sem import mir
-from wasmjit.sem.lower.refs import NetRef, Own
+from wasmjit.sem.lower.refs import NetRef, Own, Slot
 from wasmjit.sem.mir import BOOL, CB_ISLAND, I32, Block, Body, Op, Val
 
 MAX_MEMBERS = 30
@@ -31,8 +31,10 @@ class _Node:
     joined: bool = True
 
 
-def form_islands(d: Definition, regions: list[RegionDef]) -> list[RegionDef]:
-    """Join what can be joined of the continuous logic of a definition; everything else is returned as it is."""
+def form_islands(d: Definition, regions: list[RegionDef], around: bool = False) -> list[RegionDef]:
+    """Join what can be joined of the continuous logic of a definition; everything else is returned as it is. around: what surrounds the instances may pass on
+    what they put out to what they take in (where it turned out to do so).
+    """
     candidates = [r for r in regions if joinable(r)]
     if len(candidates) < 2:
         return regions
@@ -48,6 +50,8 @@ def form_islands(d: Definition, regions: list[RegionDef]) -> list[RegionDef]:
             for p in producers.get(net, ()):
                 nodes[p].succ.append(i)
     outside = children_paths(d, order, len(nodes), nodes)
+    if around:
+        outside.append(parent_paths(d, order, len(nodes) + len(outside), nodes, outside))
     succ = [n.succ for n in nodes] + outside
     comps = components(succ)
     chosen = {number[id(r)] for r in candidates}
@@ -58,9 +62,13 @@ def form_islands(d: Definition, regions: list[RegionDef]) -> list[RegionDef]:
     band = [0] * len(succ)
     inside = [i in chosen for i in range(len(succ))]
     topological = [v for c in reversed(comps) for v in c]
-    for v in topological:
-        for w in succ[v]:
-            band[w] = max(band[w], band[v] + (1 if inside[v] != inside[w] else 0))
+    for c in reversed(comps):
+        latest = max(band[v] for v in c)
+        for v in c:
+            band[v] = latest
+        for v in c:
+            for w in succ[v]:
+                band[w] = max(band[w], latest + (1 if inside[v] != inside[w] else 0))
     groups: dict[int, list[int]] = {}
     for v in topological:
         if v in chosen:
@@ -111,6 +119,25 @@ def children_paths(d: Definition, order: list[RegionDef], first: int, nodes: lis
         for i in drivers.get(net, ()):
             nodes[i].succ += targets
     return out
+
+
+def parent_paths(d: Definition, order: list[RegionDef], number: int, nodes: list[_Node], children: list[list[int]]) -> list[int]:
+    """What surrounds an instance as node `number`: it may pass what drives outputs on to whoever reads inputs, and through references either way. Extends the
+    successors of `nodes` and `children`; returns its own.
+    """
+    scope = ModuleScope(d)
+    ports = {Slot(off) for off in d.inputs.values()}
+    out = {net for v in d.output_values.values() for net in scope.sources(v)} | ports
+    for i, r in enumerate(order):
+        if not out.isdisjoint(r.outputs):
+            nodes[i].succ.append(number)
+    succ = [i for i, r in enumerate(order) if not ports.isdisjoint(r.inputs)]
+    for k, c in enumerate(d.children):
+        if any(d.home.get(result) in out for result in c.op.results):
+            children[k].append(number)
+        if any(not ports.isdisjoint(scope.sources(v)) for v in c.inputs.values()):
+            succ.append(len(order) + k)
+    return succ
 
 
 def parts(members: list[RegionDef]) -> list[list[RegionDef]]:
