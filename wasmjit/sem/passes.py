@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .analysis import frame_layout, liveness, map_term, resume_block, reverse_postorder, successors
 from .fold import EFFECT_FREE, FOLD
+from .lanes import widen_lanes
 from .mir import Block, Body, Br, CallS, CondBr, Op, Switch, Term, Val, Wait
 
 _REMAT = frozenset({"ctx", "frame", "netid"})
@@ -30,6 +31,9 @@ def finish_body(body: Body, next_id: int, check: bool | None) -> int:
             _prune(body)
     _merge_chains(body)
     _separate_entry(body)
+    next_id, whole = widen_lanes(body, next_id)
+    if whole:
+        _substitute(body, whole)
     next_id = _rematerialise(body, next_id)
     _remove_dead(body)
     _number(body)
