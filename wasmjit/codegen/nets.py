@@ -142,9 +142,36 @@ def _netstore(e: Emitter, op: Op) -> None:
     e.out += GET.at(r.changes) + i32_const(1) + b"\x6a" + SET.at(r.changes) + flags + b"\x04\x40" + r.changed(e, k) + b"\x0b\x0b"
 
 
+def pair_word(e: Emitter, op: Op, offs: tuple[int, ...]) -> tuple[bytes, int, int, bytes] | None:
+    """A four-state value of up to 32 bits as one word: (code of it, which may be repeated, load, store, comparison); None for anything else."""
+    if len(op.args) != 2:
+        return None
+    v, u = op.args
+    n = v.ty.nbytes
+    if v.ty.kind != "i" or u.ty is not v.ty or n > 4 or tuple(offs) != (0, n):
+        return None
+    widen = b"\xad" if n == 4 else b""
+    const, shift, either = (i64_const, b"\x86", b"\x84") if n == 4 else (i32_const, b"\x74", b"\x72")
+    code = const(int(v.const)) if v.const is not None else e.s(v) + widen
+    if u.const is None:
+        code += e.s(u) + widen + const(8 * n) + shift + either
+    elif u.const:
+        code += const(int(u.const) << 8 * n) + either
+    word = code if v.const is not None and u.const == 0 else e.keep(code, W.I64 if n == 4 else W.I32)
+    load, store = _PAIRS[n]
+    return word, load, store, b"\x52" if n == 4 else b"\x47"
+
+
+_PAIRS = {1: (W.I32_LOAD16_U, W.I32_STORE16), 2: (W.I32_LOAD, W.I32_STORE), 4: (W.I64_LOAD, W.I64_STORE)}
+
+
 def parts(e: Emitter, op: Op, off: int, offs: tuple[int, ...]) -> tuple[bytes, bytes]:
     """(code of an i32 that is 1 if the value differs from the net at context offset `off`, code that stores it)."""
     ctx = GET[0]
+    pair = pair_word(e, op, offs)
+    if pair is not None:
+        word, load, store, differs = pair
+        return ctx + memarg(load, off) + word + differs, ctx + word + memarg(store, off)
     tests: list[bytes] = []
     stores: list[bytes] = []
     for v, o in zip(op.args, offs, strict=True):

@@ -227,6 +227,8 @@ class Definition:
 
     def net(self, t: T.Type, name: str, kind: str) -> Own:
         lay = layout(t)
+        if lay.size in (2, 4, 8):  # a four-state value is stored as one word: it should not straddle two cache lines
+            self.size = (self.size + lay.size - 1) & -lay.size
         own = Own(len(self.nets), self.storage(lay))
         self.nets.append(NetDef(own.k, own.off, t, lay, name, kind))
         return own
