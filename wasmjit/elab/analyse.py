@@ -31,6 +31,7 @@ from wasmjit.elab.definition import (
     walk,
     zero_time,
 )
+from wasmjit.elab.drivers import drop_repeats, find_resolved
 from wasmjit.elab.feedback import cut_feedback
 from wasmjit.elab.objects import Field, allocation, field_of, fixed, points_to_object, ties
 from wasmjit.elab.observers import loops_without_wait, polls, waits_for_change
@@ -79,8 +80,8 @@ class Analyser:
                 d.home[arg] = Slot(off)
                 d.names.setdefault(name, (Slot(off), t))
         self.scan()
-        self.drop_repeats()
-        self.find_resolved()
+        drop_repeats(self.body.ops, self.ref_uses, self.collapsed)
+        find_resolved(d, self.body.ops, self.ref_uses, self.collapsed)
         self.continuous_stores()
         self.collapse()
         self.attach_drives()
@@ -239,63 +240,6 @@ class Analyser:
                 for op in ops:
                     d.resolved[op] = drive_kind(op, None)
         d.init_ops = [op for op in d.init_ops if op not in assigned]
-
-    # -- nets with several drivers ---------------------------------------------------------------------------------------------------
-
-    def drop_repeats(self) -> None:
-        """Continuous drives that say again what another one says: the same value, with the same strengths, to the same signal. Resolved with itself a value stays what
-        it is (IEEE 1800 §28.11, §6.6), so one of them is enough. `circt-verilog` drives the wire behind a port of a non-ANSI header twice.
-        """
-        assert self.body is not None
-        said: set[tuple[Value, Value, str]] = set()
-        for op in self.body.ops:
-            if op.name != "llhd.drv" or op.group("enable") or not zero_time(op, op.group("time")[0]) or self.procedural(op):
-                continue
-            signal = op.group("signal")[0]
-            what = (signal, op.group("value")[0], repr(sorted((k, repr(v)) for k, v in op.attrs.items())))
-            if what in said:
-                self.collapsed.add(op)
-                self.ref_uses[signal].remove(op)
-            said.add(what)
-
-    def find_resolved(self) -> None:
-        """Drives whose values are resolved with those of other drivers rather than assigned: of nets with strengths or a wired type, of inout ports
-        and what is connected to them, and of four-state signals with nothing but several continuous drives of the whole.
-        """
-        assert self.body is not None
-        drives: dict[Value, list[Op]] = {}
-        for op in self.body.ops:
-            if op.name == "llhd.drv" and op not in self.collapsed and "circt.force" not in op.attrs and "circt.release" not in op.attrs and zero_time(op, op.group("time")[0]):
-                drives.setdefault(root_of(op.group("signal")[0]), []).append(op)
-        for root, ops in drives.items():
-            continuous = [op for op in ops if not self.procedural(op)]
-            src = root.owner
-            resolution = src.attrs.get("circt.resolution") if isinstance(src, Op) else None
-            if continuous and (resolution or any("strength0" in op.attrs for op in ops) or self.inout(root) or self.several(root, ops, continuous)):
-                for op in continuous:
-                    self.d.resolved[op] = drive_kind(op, resolution)
-
-    @staticmethod
-    def procedural(drv: Op) -> bool:
-        """Whether a module-level drive carries on what a process yields."""
-        src = drv.group("value")[0].owner
-        return isinstance(src, Op) and src.name == "llhd.process" and not is_pure(src)
-
-    def inout(self, root: Value) -> bool:
-        """Whether a four-state signal is an inout port, or connected to one."""
-        t = root.type
-        if not (isinstance(t, T.RefType) and is_four_state(t.elem)):
-            return False
-        src = root.owner
-        return not isinstance(src, Op) or any(user.name in INSTANCES for user in self.ref_uses.get(root, []))
-
-    def several(self, root: Value, ops: list[Op], continuous: list[Op]) -> bool:
-        t = root.type
-        if len(ops) < 2 or len(continuous) != len(ops) or not (isinstance(t, T.RefType) and is_four_state(t.elem)):
-            return False
-        if any(op.group("enable") or op.group("signal")[0] is not root or isinstance(op.group("value")[0].owner, Op) and op.group("value")[0].owner.name in REGISTER_OPS for op in ops):  # type: ignore[union-attr]
-            return False
-        return all(user.name == "llhd.prb" or user.name in INSTANCES or user in ops for user in self.ref_uses.get(root, []))
 
     # -- pass 2: a signal with one continuous driver is that driver's value -----------------------------------------------------------
 
@@ -534,13 +478,6 @@ def unique(name: str, taken: Container[str]) -> str:
         n += 1
         out = f"{name}#{n}"
     return out
-
-
-def is_four_state(t: T.Type) -> bool:
-    """Whether a type consists of four-state vectors (structs of them included)."""
-    if not isinstance(t, T.StructType):
-        return False
-    return [n for n, _ in t.fields] == ["value", "unknown"] or bool(t.fields) and all(is_four_state(f) for _, f in t.fields)
 
 
 def from_pointer(ref: Value) -> bool:
