@@ -15,6 +15,7 @@ from .emit import Emitter, lowers
 from .forms import MASK32, MASK64, NO_SITE, Place, Unsupported, address, function_type, in_memory, limb_count
 from .memory import context
 from .roots import stores
+from .suspend import Suspension
 from .wasm import i32_const, i64_const, memarg
 
 REC_SIG, REC_FUNC, REC_CORO, REC_FRAME, REC_SHIFT = 0, 4, 8, 12, 4
@@ -193,7 +194,7 @@ def start_child(e: Emitter, t: CallS) -> None:
     out += e.frame + child + memarg(W.I32_STORE, FRAME_CHILD)
 
 
-def release_chain(e: Emitter) -> None:
+def release_chain(e: Suspension) -> None:
     """Frees the heap blocks chained at FRAME_SPARE."""
     block, put, _ = e.temp(W.I32)
     following, put_next, _ = e.temp(W.I32)
