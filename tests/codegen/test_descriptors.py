@@ -13,7 +13,7 @@ def test_nets(name: str) -> None:
     assert getattr(nets, name) == getattr(descriptors, name)
 
 
-@pytest.mark.parametrize("name", ["R_CTX", "R_LEVEL", "R_DIRTY", "R_ISLAND", "R_EVALS", "R_PENDING", "R_SHIFT", "GANGED", "NO_REGION"])
+@pytest.mark.parametrize("name", ["R_CTX", "R_LEVEL", "R_NEXT", "R_DIRTY", "R_ISLAND", "R_EVALS", "R_PENDING", "R_SHIFT", "GANGED"])
 def test_gangs(name: str) -> None:
     assert getattr(gangs, name) == getattr(descriptors, name)
 

@@ -166,7 +166,7 @@ class Emitter(Suspension):
         return bytes(self.local_types), code
 
     def _prologue(self) -> bytes:
-        first = self.region.prologue() if self.region is not None and not self.gang else b""
+        first = self.region.prologue(self.link.nets.table) if self.region is not None and self.link.nets is not None and not self.gang else b""
         if not self.uses_shadow:
             return first
         code = first + b"\x23" + W.uleb(self.mod.sp) + TEE.at(self.sp0) + i32_const(self.shadow) + b"\x6b" + TEE.at(self.fp)

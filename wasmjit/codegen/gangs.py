@@ -13,8 +13,8 @@ from .emit import Emitter, lowers
 from .structure import BR_JUMP, END_JUMP, Jump
 from .wasm import GET, SET, i32_const, i64_const, memarg
 
-R_CTX, R_LEVEL, R_DIRTY, R_ISLAND, R_EVALS, R_PENDING, R_SHIFT = 4, 8, 16, 20, 24, 24, 5
-GANGED, NO_REGION = 0x40000000, 0x3FFFFFFF
+R_CTX, R_LEVEL, R_NEXT, R_DIRTY, R_ISLAND, R_EVALS, R_PENDING, R_SHIFT = 4, 8, 12, 16, 20, 24, 24, 5
+GANGED = 0x40000000
 REGION_DRIVER = 0x80000000
 """As in `sched.descriptors` and `sched.control`."""
 
@@ -70,8 +70,8 @@ class GangEmitter(Emitter):
             self.out += row + i32_const(0) + memarg(W.I32_STORE, R_DIRTY) + i32_const(0) + number + memarg(W.I32_STORE, CUR_PROCESS)
             self.out += row + row + memarg(W.I64_LOAD, R_EVALS) + i64_const(1) + b"\x7c" + memarg(W.I64_STORE, R_EVALS)
             self.out += GET.at(self.count) + i32_const(1) + b"\x6a" + SET.at(self.count) + row + memarg(W.I32_LOAD, R_CTX) + SET.at(0)
-            if self.region is not None:
-                self.out += self.region.prologue()
+            if self.region is not None and self.link.nets is not None:
+                self.out += self.region.prologue(self.link.nets.table)
             return BR_JUMP
         if kind == "step":
             self.out += self.following()
@@ -83,10 +83,7 @@ class GangEmitter(Emitter):
 
     def following(self) -> bytes:
         """Code that goes to the next region's descriptor, 0 behind the last."""
-        row = GET.at(self.row)
-        number = row + memarg(W.I32_LOAD, R_ISLAND) + i32_const(NO_REGION) + b"\x71"
-        address = number + i32_const(R_SHIFT) + b"\x74" + i32_const(self.link.regions) + b"\x6a"
-        return address + i32_const(0) + number + i32_const(NO_REGION) + b"\x47\x1b" + SET.at(self.row)
+        return GET.at(self.row) + memarg(W.I32_LOAD, R_NEXT) + SET.at(self.row)
 
 
 def suits(body: Body) -> bool:

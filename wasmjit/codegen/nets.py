@@ -29,19 +29,20 @@ _LOCAL_WORK = frozenset({"netstore", "stt"})
 
 
 class RegionLocals:
-    """Locals of a region: `base`, the offset of its instance's descriptors in the table of nets; `changes` that no listener saw; `work` word of an island, -1 none."""
+    """Locals of a region: `base`, where the descriptors of its instance's nets begin (offsets from there are small: Cranelift checks large ones); `changes` that no listener saw; `work` word of an island, -1 none."""
 
     __slots__ = ("base", "changes", "edges", "work")
 
     def __init__(self, e: Emitter, island: bool) -> None:
         self.base = e.local(W.I32)
         self.changes = e.local(W.I32)
-        self.edges = e.local(W.I32) if e.gang else -1
+        self.edges = e.local(W.I32)
         """Changes with a listener that needs no telling (gangs)."""
         self.work = e.local(W.I32) if island else -1
 
-    def prologue(self) -> bytes:
-        code = GET[0] + memarg(W.I32_LOAD, 0) + i32_const(NET_SHIFT) + b"\x74" + SET.at(self.base)
+    def prologue(self, table: int) -> bytes:
+        """table: address of the descriptors of nets."""
+        code = descriptors(table) + SET.at(self.base)
         if self.work >= 0:
             code += _ZERO + memarg(W.I32_LOAD, CB_ISLAND) + SET.at(self.work) + _ZERO + _ZERO + memarg(W.I32_STORE, CB_ISLAND)
         return code
@@ -64,7 +65,7 @@ class RegionLocals:
     def already(self, e: Emitter, k: int) -> bytes:
         """Code that leaves the block around it when the only listener of net k is a region that is to be evaluated anyway: its members are noted."""
         assert e.link.nets is not None
-        net = e.link.nets.table + (k << NET_SHIFT)
+        net = k << NET_SHIFT
         base = GET.at(self.base)
         (fan, _, tee_fan), (target, _, tee_target), (dirty, _, tee_dirty) = e.temp(W.I32), e.temp(W.I32), e.temp(W.I32)
         code = base + memarg(W.I32_LOAD, net + e.link.nets.flags) + i32_const(NF_LISTENED | NF_SOLE) + b"\x46\x04\x40"
@@ -74,11 +75,16 @@ class RegionLocals:
         return code + GET.at(self.edges) + i32_const(1) + b"\x6a" + SET.at(self.edges) + b"\x0c\x02\x0b\x0b"
 
     def call(self, e: Emitter, k: int) -> bytes:
-        code = GET.at(self.base) + i32_const(NET_SHIFT) + b"\x76" + (i32_const(k) + b"\x6a" if k else b"") + e.mod.call("k", "k_net_changed")
+        code = GET[0] + memarg(W.I32_LOAD, 0) + (i32_const(k) + b"\x6a" if k else b"") + e.mod.call("k", "k_net_changed")
         code += GET.at(self.changes) + i32_const(1) + b"\x6b" + SET.at(self.changes)
         if self.work >= 0:
             code += GET.at(self.work) + _ZERO + memarg(W.I32_LOAD, CB_ISLAND) + b"\x72" + SET.at(self.work) + _ZERO + _ZERO + memarg(W.I32_STORE, CB_ISLAND)
         return code
+
+
+def descriptors(table: int) -> bytes:
+    """Code of the address of the instance's first net descriptor."""
+    return GET[0] + memarg(W.I32_LOAD, 0) + i32_const(NET_SHIFT) + b"\x74" + i32_const(table) + b"\x6a"
 
 
 def add_to(counter: int, local: int) -> bytes:
@@ -127,11 +133,11 @@ def _netstore(e: Emitter, op: Op) -> None:
             e.out += at + e.mod.call("k", "k_net_changed") + b"\x0b"
             return
         # A net that nobody listens to only counts the change; its flags are read here so that the common case makes no call.
-        flags = net + i32_const(NET_SHIFT) + b"\x74" + memarg(W.I32_LOAD, nets.table + (k << NET_SHIFT) + nets.flags)
+        flags = descriptors(nets.table) + memarg(W.I32_LOAD, (k << NET_SHIFT) + nets.flags)
         count = _ZERO + _ZERO + memarg(W.I64_LOAD, nets.updates) + i64_const(1) + b"\x7c" + memarg(W.I64_STORE, nets.updates)
         e.out += flags + b"\x04\x40" + at + e.mod.call("k", "k_net_changed") + b"\x05" + count + b"\x0b\x0b"
         return
-    flags = GET.at(r.base) + memarg(W.I32_LOAD, nets.table + (k << NET_SHIFT) + nets.flags)
+    flags = GET.at(r.base) + memarg(W.I32_LOAD, (k << NET_SHIFT) + nets.flags)
     if plain:
         c, put, _ = e.temp(W.I32)
         e.out += test + put + stores + b"".join([add_members(e, bits, c) for bits in members])

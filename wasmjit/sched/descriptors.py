@@ -103,9 +103,9 @@ C_SIZE = 80
 
 # ---- region instance, 32 bytes ------------------------------------------------------------------------------------------------
 R_FN = 0  # head of a gang: compiled code for all of its regions, 0 none
-R_CTX = 4
+R_CTX = 4  # head of a gang: its first region
 R_LEVEL = 8  # address of its level bucket; of a region in a gang: of the gang's head
-R_NEXT = 12
+R_NEXT = 12  # in its bucket; of a region in a gang: the next one there
 R_DIRTY = 16  # members to be evaluated: 1 for a region that is no island, all bits for everything
 ALL_MEMBERS = 0xFFFFFFFF
 R_ISLAND = 20  # an island: a bit per member (of the work word CB_ISLAND); a gang: see below
@@ -115,10 +115,9 @@ R_SIZE = 32
 R_SHIFT = 5
 
 # ---- gangs: regions of many instances that are evaluated together, as one entry of fan-out and bucket. The head has a descriptor behind those of all regions;
-# R_ISLAND of the head is GANG | number of the first region, of a region in the gang GANGED | number of the next one (NO_REGION: the last).
+# R_ISLAND of the head is GANG, of a region in the gang GANGED; R_CTX of the head is the address of the first region, R_NEXT of a region that of the next one (0: none).
 GANG = 0x80000000
 GANGED = 0x40000000
-NO_REGION = 0x3FFFFFFF
 SOME_OF_GANG = 1  # R_DIRTY of the head: those regions whose own R_DIRTY is set
 ALL_OF_GANG = 3  # ... all of them
 

@@ -272,10 +272,12 @@ class KernelTables:
         for k, (regions, level) in enumerate(self.regions.gangs):
             head = len(self.regions.rows) + k
             words[head * step + d.R_LEVEL // 4] = levels_at + level * d.L_SIZE
-            words[head * step + d.R_ISLAND // 4] = d.GANG | regions[0]
-            for i, following in zip(regions, [*regions[1:], d.NO_REGION], strict=True):
+            words[head * step + d.R_ISLAND // 4] = d.GANG
+            words[head * step + d.R_CTX // 4] = regions_at + regions[0] * d.R_SIZE
+            for i, following in zip(regions, [*regions[1:], -1], strict=True):
                 words[i * step + d.R_LEVEL // 4] = regions_at + head * d.R_SIZE
-                words[i * step + d.R_ISLAND // 4] = d.GANGED | following
+                words[i * step + d.R_ISLAND // 4] = d.GANGED
+                words[i * step + d.R_NEXT // 4] = regions_at + following * d.R_SIZE if following >= 0 else 0
         return words
 
 

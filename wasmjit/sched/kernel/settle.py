@@ -23,7 +23,6 @@ from wasmjit.sched.descriptors import (
     L_HEAD,
     L_SIZE,
     L_TAIL,
-    NO_REGION,
     R_CTX,
     R_DIRTY,
     R_EVALS,
@@ -47,21 +46,20 @@ def evaluate_gang(head: i32) -> i32:
     st32(CB_REGION, 0)
     st32(CB_ISLAND, 0)
     st32(CB_DIRTY, ld32(CB_DIRTY) - 1)
-    regions = ld32(CB_REGIONS)
-    i = ld32(head + R_ISLAND) & NO_REGION
+    r = ld32(head + R_CTX)
     fn = ld32(head + R_FN)
     if fn:
-        return call_indirect_ii_i(fn, regions + (i << R_SHIFT), every)
+        return call_indirect_ii_i(fn, r, every)
     n = 0
-    while i != NO_REGION:
-        r = regions + (i << R_SHIFT)
+    regions = ld32(CB_REGIONS)
+    while r:
         if every | ld32(r + R_DIRTY):
             st32(r + R_DIRTY, 0)
-            st32(CB_CUR_ID, REGION_DRIVER | i)
+            st32(CB_CUR_ID, REGION_DRIVER | u32(r - regions) >> R_SHIFT)
             st64(r + R_EVALS, ld64(r + R_EVALS) + 1)
             n = n + 1
             call_indirect_i_v(ld32(r + R_FN), ld32(r + R_CTX))
-        i = ld32(r + R_ISLAND) & NO_REGION
+        r = ld32(r + R_NEXT)
     return n
 
 
