@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wasmjit.codegen.module import Link
+from wasmjit.codegen.module import Emitted, Link
 from wasmjit.ir import parse_text
 from wasmjit.sched import jit
 from wasmjit.sched.forced import ForcedDeopts
@@ -139,14 +139,14 @@ module {
 
 @pytest.mark.parametrize("part", ["function", "region"])
 def test_functions_and_logic_that_do_not_compile_leave_a_record(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = jit.compile_bodies
+    real = jit.emit_bodies
 
-    def compile_bodies(bodies: Sequence[Body], link: Link) -> bytes:
+    def emit_bodies(bodies: Sequence[Body], link: Link) -> Emitted:
         if any(b.kind == part for b in bodies if not b.name.startswith("stub ")):
             raise jit.CannotCompile("there is no way")
         return real(bodies, link)
 
-    monkeypatch.setattr(jit, "compile_bodies", compile_bodies)
+    monkeypatch.setattr(jit, "emit_bodies", emit_bodies)
     out: list[bytes] = []
     sim = Simulation(parse_text(CALLING), RunOptions(fail_on_deopt=True), stdout=out.append, stderr=lambda _: None)
     sim.run()

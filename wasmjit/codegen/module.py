@@ -20,11 +20,12 @@ from ..sem.analysis import is_static_alloca
 from ..sem.mir import Body, CallSite, Ty
 from . import calls, floats, images, ints, memory, nets, wide
 from . import wasm as W
+from .dispatch import share_entries
 from .emit import Emitter
 from .forms import Unsupported, function_type
 from .gangs import GangEmitter
 
-__all__ = ["KERNEL", "KernelType", "Link", "SimpleLink", "Unsupported", "compile_bodies", "function_type"]
+__all__ = ["KERNEL", "Emitted", "KernelType", "Link", "SimpleLink", "Unsupported", "compile_bodies", "emit_bodies", "function_type"]
 
 _REGISTERED = (calls, floats, images, ints, memory, nets, wide)
 
@@ -254,8 +255,31 @@ def body_type(body: Body) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return ((W.I32,), ()) if body.kind == "region" else ((W.I32, W.I32), (W.I32,))
 
 
+@dataclass(slots=True)
+class Emitted:
+    """Bodies as functions of a module that still lacks its element segments. `slots`: function indices by table slot; `processes`: slots of process bodies."""
+
+    builder: W.ModuleBuilder
+    slots: dict[int, int]
+    processes: set[int]
+
+    def module(self, *, names: bool = True, shared: bool = False) -> bytes:
+        """The bytes of the module. `shared`: process bodies have shared entries (`wasmjit.codegen.dispatch`)."""
+        builder, slots = self.builder.clone(), self.slots
+        if shared:
+            slots = slots | share_entries(builder, {n: i for n, i in slots.items() if n in self.processes})
+        for slot, funcs in _runs(slots):
+            builder.add_elem(slot, funcs)
+        return builder.finish(names=names)
+
+
 def compile_bodies(bodies: Iterable[Body], link: Link, *, names: bool = True) -> bytes:
     """The module of these bodies. Raises `Unsupported` (with the body's key) when one cannot be compiled."""
+    return emit_bodies(bodies, link).module(names=names)
+
+
+def emit_bodies(bodies: Iterable[Body], link: Link) -> Emitted:
+    """As `compile_bodies`, up to the element segments."""
     todo = list(bodies)
     for body in todo:
         _check_size(body)
@@ -273,9 +297,7 @@ def compile_bodies(bodies: Iterable[Body], link: Link, *, names: bool = True) ->
         if slot is not None:
             slots[slot] = mod.gang_index[body.key]
             mod.builder.define_func(mod.gang_index[body.key], *GangEmitter(body, mod).code())
-    for slot, funcs in _runs(slots):
-        mod.builder.add_elem(slot, funcs)
-    return mod.builder.finish(names=names)
+    return Emitted(mod.builder, slots, {link.table_index(b.key) for b in todo if b.kind == "process"})
 
 
 def _runs(slots: dict[int, int]) -> list[tuple[int, list[int]]]:

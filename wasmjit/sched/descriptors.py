@@ -38,7 +38,7 @@ FILTER_LOW = 2  # ... only if it is 0
 # ---- process, hot part, 64 bytes ----------------------------------------------------------------------------------------------
 P_WSET = mir.PROC_WSET  # 0: static sensitivity set waited on, plus 1; 0 none
 P_STATE = 4
-P_FN = 8
+P_FN = mir.PROC_FN  # 8
 P_CTX = 12
 P_FRAME = 16
 P_NEXT = 20  # ready queue or free list

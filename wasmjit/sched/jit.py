@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wasmjit.codegen.calls import REC_CORO, REC_FRAME, REC_FUNC, REC_SIG
 from wasmjit.codegen.floats import FMATH_NAMES
 from wasmjit.codegen.gangs import suits
-from wasmjit.codegen.module import Nets, compile_bodies
+from wasmjit.codegen.module import Emitted, Nets, compile_bodies, emit_bodies
 from wasmjit.codegen.module import Unsupported as CannotCompile
 from wasmjit.interp.env import SimFault
 from wasmjit.report.telemetry import CodeModule, TimelineEvent
@@ -248,11 +248,11 @@ class Jit:
         while bodies:
             t0 = time.perf_counter_ns()
             try:
-                wasm = compile_bodies(bodies, self)
+                emitted = emit_bodies(bodies, self)
             except CannotCompile as e:
                 bodies = self.without_failing(bodies, str(e))
                 continue
-            self.install(bodies, wasm, t0, cause)
+            self.install(bodies, emitted, t0, cause)
             done.update(b.key for b in bodies)
             break
         self.make_stubs()
@@ -263,7 +263,7 @@ class Jit:
         good = []
         for body in bodies:
             try:
-                compile_bodies([body], self)
+                emit_bodies([body], self)
                 good.append(body)
             except CannotCompile as e:
                 self.failed[body.key] = str(e)
@@ -271,8 +271,9 @@ class Jit:
             raise CannotCompile(message)
         return good
 
-    def install(self, bodies: list[Body], wasm: bytes, t0: int, cause: str) -> None:
+    def install(self, bodies: list[Body], emitted: Emitted, t0: int, cause: str) -> None:
         sim = self.sim
+        wasm = emitted.module()
         for body in bodies:
             self.note_services(body)
         key = hashlib.sha256(b"design\0" + sim.engine.key + b"\0" + wasm).digest() if sim.options.cache_policy == "disk" and sim.cache is not None else b""
@@ -283,7 +284,7 @@ class Jit:
             module = self.cached(key + QUICK) if key else None
             hit = module is not None
         if module is None and large:
-            native = quick_native(sim.engine.wasm_stack, wasm)
+            native = quick_native(sim.engine.wasm_stack, emitted.module(shared=True))
             module = deserialize_module(sim.engine, native)
             if key and sim.cache is not None:
                 sim.cache.put(key + QUICK, native)

@@ -408,3 +408,5 @@ CB_CUR = 32
 """Address of the control block's field: descriptor of the running process."""
 PROC_WSET = 0
 """Offset in a process descriptor: static sensitivity set waited on, plus 1."""
+PROC_FN = 8
+"""Offset in a process descriptor: slot of the body in the function table."""
