@@ -22,6 +22,7 @@ from wasmjit.sched import control as cb
 from wasmjit.sched import descriptors
 from wasmjit.sched.background import LARGE_MODULE, Background, Job, quick_native
 from wasmjit.sched.exports import Signature
+from wasmjit.sched.marshal import handler
 from wasmjit.sem.builder import BodyBuilder
 from wasmjit.sem.fold import FMATH
 from wasmjit.sem.lower.core import FUNCTIONS, Unsupported
@@ -482,40 +483,7 @@ class Jit:
         """Reads the leaves of a call site from its buffer, calls, writes the results back."""
         service, params, results = self.service_types[site]
         fn = self.call_stub(service.data[0]) if service.name == "jit.call" else self.sim.services.callable(service)
-        m = self.sim.memory
-        u8, u64, f64 = m.u8, m.u64, m.f64
-        readers: list[Callable[[int], Any]] = []
-        at = 0
-        for t in params:
-            readers.append(_reader(t, at, u8, u64, f64))
-            at += max(1, (t.size + 63) // 64) if t.kind == "i" else 1
-        writers: list[Callable[[int, Any], None]] = []
-        image = at
-        pos = 0
-        targets: list[tuple[int, int]] = []
-        for t in results:
-            if t.kind == "a":
-                targets.append((image, t.size))
-                writers.append(lambda buf, v: None)
-                image += 1
-                pos += 1
-            else:
-                writers.append(_writer(t, pos, u8, u64, f64))
-                pos += max(1, (t.size + 63) // 64) if t.kind == "i" else 1
-        image_results = [i for i, t in enumerate(results) if t.kind == "a"]
-
-        def run(buf: int) -> None:
-            base = buf >> 3
-            out = fn(*[r(base) for r in readers])
-            if image_results:
-                places = [u64[base + slot] & 0xFFFFFFFF for slot, _ in targets]
-                for i, place in zip(image_results, places, strict=True):
-                    data = out[i]
-                    u8[place : place + len(data)] = data
-            for w, v in zip(writers, out, strict=True):
-                w(base, v)
-
-        return run
+        return handler(fn, params, results, self.sim.memory)
 
     def fault(self, site: int, addr: int) -> None:
         """h.fault: the code traps right after."""
@@ -543,48 +511,3 @@ def wasm_type(t: Ty) -> str:
     if t.kind == "f":
         return "f64" if t.size == 64 else "f32"
     return "i32" if t.size <= 32 else "i64"
-
-
-def _reader(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview[float]) -> Callable[[int], Any]:
-    if t.kind == "f":
-        return lambda base: f64[base + at]
-    if t.kind == "a":
-        size = t.size
-
-        def image(base: int) -> bytes:
-            addr = u64[base + at] & 0xFFFFFFFF
-            return bytes(u8[addr : addr + size])
-
-        return image
-    if t.size <= 64:
-        return lambda base: u64[base + at]
-    n = (t.size + 63) // 64 * 8
-
-    def wide(base: int) -> int:
-        addr = (base + at) << 3
-        return int.from_bytes(u8[addr : addr + n], "little")
-
-    return wide
-
-
-def _writer(t: Ty, at: int, u8: memoryview, u64: memoryview, f64: memoryview[float]) -> Callable[[int, Any], None]:
-    mask = t.mask if t.kind == "i" else 0
-    if t.kind == "f":
-
-        def real(base: int, v: Any) -> None:
-            f64[base + at] = v
-
-        return real
-    if t.size <= 64:
-
-        def word(base: int, v: Any) -> None:
-            u64[base + at] = v & mask
-
-        return word
-    n = (t.size + 63) // 64 * 8
-
-    def wide(base: int, v: Any) -> None:
-        addr = (base + at) << 3
-        u8[addr : addr + n] = (v & mask).to_bytes(n, "little")
-
-    return wide

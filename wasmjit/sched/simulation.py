@@ -26,6 +26,7 @@ from wasmjit.sched import control as cb
 from wasmjit.sched import descriptors, kernelimage, overflow
 from wasmjit.sched.code import Code
 from wasmjit.sched.exports import image_signatures
+from wasmjit.sched.failures import Failures
 from wasmjit.sched.governor import Governor
 from wasmjit.sched.hdl import Names
 from wasmjit.sched.interpreter import InterpEnv, deepen_recursion
@@ -61,7 +62,7 @@ RANDOMIZING = ("__moore_randomize_", "__moore_class_", "__moore_randc_")
 """Activations per call of the kernel when nobody wants to look in between."""
 
 
-class Simulation:
+class Simulation(Failures):
     """A design made ready to run. `run()` returns an `Outcome`."""
 
     def __init__(self, design: Design, options: RunOptions, stdout: Callable[[bytes], None] = write_fd, stderr: Callable[[str], None] | None = None) -> None:
@@ -414,102 +415,6 @@ class Simulation:
             out.exit_code = 130
             self.say(f"Error: interrupted at time {now} fs")
 
-    # -- faults --------------------------------------------------------------------------------------------------------------------------
-
-    def record_fault(self, site: int, addr: int) -> None:
-        if self.outcome.finish_requested:
-            return  # code behind $finish
-        if site >= 0 and site == self.program.step_site():
-            self.view.set_u32(cb.CB_LIMIT, cb.LIMIT_STEPS)
-            self.view.set_u32(cb.CB_LIMIT_ID, self.view.u32(cb.CB_CUR_ID))
-            self.limit()
-            self.outcome.faulted = True
-            self.kernel.call["k_fault"](0, 0)
-            return
-        if site >= 0 and site < len(self.program.sites):
-            location, message = self.program.site_text(site)
-        else:
-            location, message = "", "shadow stack overflow (recursion too deep)" if site < 0 else f"kernel fault {site:#x}"
-        if "address" in message or "reference" in message:
-            message += f" {addr & 0xFFFFFFFF:#x}"
-        self.record_message_fault(message, addr, location)
-
-    def record_message_fault(self, message: str, addr: int, location: str = "") -> None:
-        out = self.outcome
-        if out.faulted:
-            return
-        out.faulted = True
-        out.exit_code = max(out.exit_code, 1)
-        out.reason = "fault"
-        self.runtime.flush()
-        where = f"{location}: " if location else ""
-        self.say(f"Error: {where}{message} (process {self.process_name()}, time {self.view.u64(cb.CB_FS)} fs)")
-        self.kernel.call["k_fault"](0, addr & FOREVER)
-
-    def invalid(self, e: IRError) -> None:
-        """The text of a body, which is read when it is first needed, is not valid."""
-        self.outcome.faulted = True
-        self.outcome.exit_code = 2
-        self.outcome.reason = "fault"
-        self.runtime.flush()
-        self.stderr(str(e))
-
-    def record_unsupported(self, e: Unsupported) -> None:
-        location = str(e.op.source_loc or e.op.loc) if e.op is not None else ""
-        self.record_message_fault(e.message, 0, location)
-
-    def stop_after_region_fault(self) -> None:
-        self.view.set_u32(cb.CB_STOP, cb.STOP_FAULT)
-
-    def kernel_fault(self) -> None:
-        if not self.outcome.faulted:
-            self.record_fault(self.view.u32(cb.CB_FAULT_SITE), self.view.u64(cb.CB_FAULT_ADDR))
-
-    def trapped(self, e: WasmTrap) -> None:
-        if self.outcome.faulted or self.outcome.finish_requested:
-            return
-        if self.view.u32(cb.CB_FAULTED):
-            self.kernel_fault()
-            return
-        if self.view.u32(cb.CB_LIMIT):
-            self.limit()
-            return
-        if e.code == "stack_overflow":
-            text = "call depth limit exceeded (recursion too deep)"
-        else:
-            where = next((f" in {name}" for name in e.backtrace), "")
-            text = f"trap: {e.code.replace('_', ' ')}{where}" if e.code else str(e).splitlines()[0] if str(e) else "trap"
-        self.record_message_fault(text, 0)
-
-    def limit(self) -> None:
-        out = self.outcome
-        kind = self.view.u32(cb.CB_LIMIT)
-        ident = self.view.u32(cb.CB_LIMIT_ID)
-        out.limit = True
-        out.reason = "limit"
-        out.exit_code = 3
-        out.max_delta_cycles_reached = kind in (cb.LIMIT_DELTAS, cb.LIMIT_LOOP, cb.LIMIT_ROUNDS)
-        self.runtime.flush()
-        now = self.view.u64(cb.CB_FS)
-        if kind == cb.LIMIT_STEPS:
-            steps = sum(self.view.activations_by_tier()) + self.view.u64(cb.CB_LOOPS)
-            self.say(f"ERROR(PROCESS_STEP_OVERFLOW): more than {self.options.max_process_steps} steps at time {now} fs (process {self.process_name()}, totalSteps={steps})")
-        elif kind == cb.LIMIT_PROCESSES:
-            self.say(f"Error: more than {ident} forked processes are alive at time {now} fs (process {self.process_name()})")
-            if self.governor is not None:
-                self.governor.runaway()
-        elif kind == cb.LIMIT_MEMORY:
-            self.say(f"Error: memory is exhausted at time {now} fs")
-        elif kind == cb.LIMIT_LOOP:
-            name = self.elab.regions[ident].region.name if ident < len(self.elab.regions) else "?"
-            path = self.elab.regions[ident].instance.path if ident < len(self.elab.regions) else "?"
-            self.say(f"Error: combinational loop through {name} in {path} does not settle at time {now} fs (--max-deltas={self.options.max_deltas})")
-        else:
-            who = f", process {self.name_of(ident)}" if kind == cb.LIMIT_ROUNDS else ""
-            self.say(f"ERROR(DELTA_OVERFLOW): exceeded maximum delta cycles ({self.options.max_deltas}) at time {now} fs{who}")
-            for line in overflow.report(self):
-                self.say(line)
-
     # -- names ---------------------------------------------------------------------------------------------------------------------------
 
     def process_name(self) -> str:
@@ -526,6 +431,9 @@ class Simulation:
         if n & cb.DYNAMIC_DRIVER:
             return self.code.keys[n & ~cb.DYNAMIC_DRIVER]
         return self.process(n).name if n < len(self.elab.processes) else f"fork_{n + 1}"
+
+    def overflow_lines(self) -> list[str]:
+        return overflow.report(self)
 
     def process(self, n: int) -> Process:
         return self.elab.processes[n]
